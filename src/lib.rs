@@ -1,0 +1,4 @@
+//! Chainrule.
+#![warn(missing_docs)]
+pub mod ops;
+pub mod tensor;

@@ -1,0 +1,2 @@
+//! Window or command line.
+fn main() {}

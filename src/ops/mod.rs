@@ -1,0 +1,139 @@
+//! The catalogue of node kinds: what an operation says of itself, and what it computes.
+//!
+//! One kind is one file that implements [`Op`], and one line in [`catalogue`]. Everything else (palette,
+//! inspector, command line, file, tests) loops over the catalogue and matches on no kind.
+
+pub mod activation;
+pub mod catalogue;
+pub mod layer;
+pub mod loss;
+pub mod math;
+mod params;
+pub mod source;
+mod spec;
+
+pub use params::{ParamKind, ParamSpec, Params, Value};
+pub use spec::{Category, Fault, Formula, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
+
+use crate::tensor::{Scalar, Shape, View, ViewMut};
+
+/// What shape inference knows about a node.
+#[derive(Clone, Copy, Debug)]
+pub struct InferCtx<'a> {
+    /// The node's parameters, defaults filled in.
+    pub params: &'a Params,
+    /// Shapes that arrive, one per connected input, in pin order; all present when the rule is called.
+    pub inputs: &'a [Shape],
+    /// Shape of the data set's features, `B×…`, if a data set is chosen.
+    pub features: Option<&'a Shape>,
+    /// Shape of the data set's target, if a data set is chosen.
+    pub target: Option<&'a Shape>,
+}
+
+/// One node's forward computation: reads `inputs` and `weights`, must fill all of `output`.
+pub struct Forward<'a, S> {
+    /// The node's parameters, defaults filled in.
+    pub params: &'a Params,
+    /// Values that arrive, in pin order.
+    pub inputs: &'a [View<'a, S>],
+    /// The node's weights in the order of [`Inferred::weights`].
+    pub weights: &'a [View<'a, S>],
+    /// Where the result goes; every element must be written.
+    pub output: ViewMut<'a, S>,
+    /// [`Inferred::saved`] numbers kept for the backward pass.
+    pub saved: &'a mut [S],
+}
+
+/// One node's backward computation: from `grad_output` to the gradients of inputs and weights.
+///
+/// All gradients are *overwritten*, not added to; the engine adds up fan-out. A `None` needs no gradient.
+/// What [`Spec::reads`] does not claim arrives as empty slices of data.
+pub struct Backward<'a, S> {
+    /// The node's parameters, defaults filled in.
+    pub params: &'a Params,
+    /// Values that arrived in the forward pass.
+    pub inputs: &'a [View<'a, S>],
+    /// The node's weights.
+    pub weights: &'a [View<'a, S>],
+    /// The result of the forward pass.
+    pub output: View<'a, S>,
+    /// What the forward pass saved.
+    pub saved: &'a [S],
+    /// ∂L/∂output.
+    pub grad_output: View<'a, S>,
+    /// ∂L/∂input, one per pin.
+    pub grad_inputs: &'a mut [Option<ViewMut<'a, S>>],
+    /// ∂L/∂weight, one per weight.
+    pub grad_weights: &'a mut [Option<ViewMut<'a, S>>],
+}
+
+/// A kind of node. Implementors are empty types; all state lives in the engine.
+pub trait Op: 'static {
+    /// Everything the program says of this kind.
+    const SPEC: Spec;
+    /// The shape rule: output shape, weights, cost; or the one fault that prevents it.
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault>;
+    /// See [`Forward`].
+    fn forward<S: Scalar>(ctx: &mut Forward<S>);
+    /// See [`Backward`].
+    fn backward<S: Scalar>(ctx: &mut Backward<S>);
+}
+
+/// An [`Op`] as a value: an entry of the catalogue.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// What the kind says of itself.
+    pub spec: &'static Spec,
+    /// See [`Op::infer`].
+    pub infer: fn(&InferCtx) -> Result<Inferred, Fault>,
+    forward32: fn(&mut Forward<f32>),
+    forward64: fn(&mut Forward<f64>),
+    backward32: fn(&mut Backward<f32>),
+    backward64: fn(&mut Backward<f64>),
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kind({})", self.spec.id)
+    }
+}
+
+impl Kind {
+    /// The catalogue entry of `T`.
+    pub const fn of<T: Op>() -> Kind {
+        Kind {
+            spec: &T::SPEC,
+            infer: T::infer,
+            forward32: T::forward::<f32>,
+            forward64: T::forward::<f64>,
+            backward32: T::backward::<f32>,
+            backward64: T::backward::<f64>,
+        }
+    }
+}
+
+/// A scalar in which the catalogue can run; picks the compiled instance of a kind.
+pub trait Precision: Scalar {
+    /// Runs a kind's forward pass in this precision.
+    fn forward(kind: &Kind, ctx: &mut Forward<Self>);
+    /// Runs a kind's backward pass in this precision.
+    fn backward(kind: &Kind, ctx: &mut Backward<Self>);
+}
+
+impl Precision for f32 {
+    fn forward(kind: &Kind, ctx: &mut Forward<f32>) {
+        (kind.forward32)(ctx);
+    }
+    fn backward(kind: &Kind, ctx: &mut Backward<f32>) {
+        (kind.backward32)(ctx);
+    }
+}
+
+impl Precision for f64 {
+    fn forward(kind: &Kind, ctx: &mut Forward<f64>) {
+        (kind.forward64)(ctx);
+    }
+    fn backward(kind: &Kind, ctx: &mut Backward<f64>) {
+        (kind.backward64)(ctx);
+    }
+}

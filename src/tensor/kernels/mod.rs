@@ -1,0 +1,6 @@
+//! The loops. Every forward stands beside its adjoint. The only room besides `engine` and `data` with rayon.
+//!
+//! Work is split along outputs into chunks whose size does not depend on the number of threads, so the
+//! same numbers come out on any machine.
+
+pub mod special;

@@ -1,0 +1,14 @@
+//! Numbers: shapes with the symbolic batch size, scalars, borrowed tensors, seeded random numbers.
+//!
+//! This room knows nothing of nodes or graphs. `kernels` holds the loops, each forward beside its adjoint.
+
+pub mod kernels;
+mod rng;
+mod scalar;
+mod shape;
+mod view;
+
+pub use rng::{Init, normal, stream};
+pub use scalar::Scalar;
+pub use shape::{Dim, Shape};
+pub use view::{Stats, View, ViewMut, shape_text};

@@ -1,0 +1,37 @@
+//! The two number types the engine runs in.
+
+use ndarray::NdFloat;
+
+/// A floating-point element: `f32` to train, `f64` to check gradients with the very same code.
+pub trait Scalar: NdFloat + std::iter::Sum + Default {
+    /// `"f32"` or `"f64"`.
+    const NAME: &'static str;
+    /// Nearest value of this type.
+    fn of(x: f64) -> Self;
+    /// Exact widening to `f64`.
+    fn to64(self) -> f64;
+    /// The error function, used by the exact GELU.
+    fn erf(self) -> Self {
+        Self::of(crate::tensor::kernels::special::erf(self.to64()))
+    }
+}
+
+impl Scalar for f32 {
+    const NAME: &'static str = "f32";
+    fn of(x: f64) -> Self {
+        x as f32
+    }
+    fn to64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Scalar for f64 {
+    const NAME: &'static str = "f64";
+    fn of(x: f64) -> Self {
+        x
+    }
+    fn to64(self) -> f64 {
+        self
+    }
+}
