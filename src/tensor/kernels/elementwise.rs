@@ -127,7 +127,7 @@ fn fold<S: Scalar>(mut lanes: [S; LANES]) -> S {
     let mut n = LANES / 2;
     while n > 0 {
         for k in 0..n {
-            lanes[k] = lanes[k] + lanes[k + n];
+            lanes[k] += lanes[k + n];
         }
         n /= 2;
     }
