@@ -199,8 +199,8 @@ fn pytorch_computes_the_same() {
 /// Shapes tried for the inputs of a kind, by number of inputs.
 fn candidates(kind: &Kind) -> Vec<Vec<Shape>> {
     let (b, f) = (Shape::batch, Shape::fixed);
-    let one = vec![b(&[4]), b(&[3, 2]), b(&[]), b(&[2, 4, 4]), f(&[3, 4]), f(&[2])];
-    let two = vec![
+    let one = [b(&[4]), b(&[3, 2]), b(&[]), b(&[2, 4, 4]), f(&[3, 4]), f(&[2])];
+    let two = [
         (b(&[4]), b(&[4])),
         (b(&[4]), b(&[])),
         (b(&[1]), b(&[1])),
