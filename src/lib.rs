@@ -1,6 +1,8 @@
 //! Chainrule.
 #![warn(missing_docs)]
+pub mod data;
 pub mod engine;
 pub mod graph;
 pub mod ops;
 pub mod tensor;
+pub mod train;
