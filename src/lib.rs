@@ -4,5 +4,6 @@ pub mod data;
 pub mod engine;
 pub mod graph;
 pub mod ops;
+pub mod project;
 pub mod tensor;
 pub mod train;

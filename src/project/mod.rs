@@ -1,0 +1,41 @@
+//! The document, its history, and the `.ron` file it is kept in.
+
+mod dto;
+mod file;
+mod history;
+pub mod recovery;
+pub mod settings;
+pub mod templates;
+
+pub use file::{LoadError, SaveError, load, parse, save, to_text};
+pub use history::{Change, History};
+pub use settings::Settings;
+
+use crate::data::DataConfig;
+use crate::engine::WeightMap;
+use crate::graph::Graph;
+use crate::train::TrainConfig;
+
+/// Everything that undo covers: the project without its weights.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Document {
+    /// The network.
+    pub graph: Graph,
+    /// What it trains on.
+    pub data: DataConfig,
+    /// How it trains.
+    pub train: TrainConfig,
+    /// What the author says of it.
+    pub notes: String,
+}
+
+/// A document with its trained weights, as it is kept in a file.
+#[derive(Clone, Debug, Default)]
+pub struct Project {
+    /// The document.
+    pub document: Document,
+    /// The weights; none for an untrained network.
+    pub weights: Option<WeightMap>,
+    /// What was odd about the file it came from.
+    pub warnings: Vec<String>,
+}
