@@ -140,6 +140,10 @@ pub enum Action {
     ToggleTheme,
     /// Text size, 0.8 to 1.5.
     TextScale(f32),
+    /// Text one step larger.
+    TextLarger,
+    /// Text one step smaller.
+    TextSmaller,
     /// Shows or hides the node palette.
     TogglePalette,
     /// Shows or hides the inspector.
