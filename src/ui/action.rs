@@ -2,7 +2,7 @@
 
 use crate::graph::{Fix, NodeId};
 use crate::project::Change;
-use crate::train::{Granularity, Speed, TensorRef, Want};
+use crate::train::{Granularity, Speed, Want};
 use crate::ui::panel::PanelId;
 use crate::ui::state::Focus;
 use std::collections::BTreeSet;
@@ -48,6 +48,8 @@ pub enum Action {
     Copy,
     /// Copies and removes the selected nodes.
     Cut,
+    /// Adds the nodes in this text if it is a project, otherwise what was copied last.
+    PasteText(String),
     /// Adds what was copied; its top-left corner at `at`, or beside the original.
     Paste {
         /// Canvas points.
@@ -117,8 +119,6 @@ pub enum Action {
         /// The new value.
         value: f64,
     },
-    /// Shows where one element came from.
-    Explain(Option<(NodeId, TensorRef, usize)>),
 
     /// An empty project.
     New,

@@ -226,7 +226,7 @@ pub fn read_keys(ctx: &Context, state: &State, actions: &mut Vec<Action>) {
             let action = match event {
                 Event::Copy => Some(Action::Copy),
                 Event::Cut => Some(Action::Cut),
-                Event::Paste(_) => Some(Action::Paste { at: None }),
+                Event::Paste(text) => Some(Action::PasteText(text.clone())),
                 Event::Key { key, pressed: true, repeat, modifiers, .. } => {
                     if focused && matches!(key, Key::Space | Key::Enter | Key::Escape) {
                         return true;
