@@ -53,6 +53,8 @@ pub struct App {
     pub(super) weights: Option<WeightMap>,
     /// Whether the window may close without a question.
     pub(super) leaving: bool,
+    /// What to do now that saving is done.
+    pub(super) afterwards: Option<crate::ui::files::Then>,
     title: String,
 }
 
@@ -103,6 +105,7 @@ impl App {
             shown,
             weights: None,
             leaving: false,
+            afterwards: None,
             title: String::new(),
         };
         app.start(launch.path);
