@@ -163,7 +163,7 @@ impl App {
         let theme = theme::Theme::of(ui.ctx());
         let bar = Frame::new().fill(theme.background).inner_margin(Margin::symmetric(12, 7));
         Panel::top("bar").exact_size(46.0).frame(bar).show(ui, |ui| {
-            toolbar::ui(ui, &self.state, &self.files, &mut self.actions);
+            toolbar::ui(ui, &self.state, &self.settings.recent, &mut self.actions);
         });
         let side = Frame::new().fill(theme.panel).inner_margin(Margin::same(10));
         let mut open = self.settings.show_palette;
