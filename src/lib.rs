@@ -1,4 +1,5 @@
 //! Chainrule.
 #![warn(missing_docs)]
+pub mod graph;
 pub mod ops;
 pub mod tensor;

@@ -1,5 +1,6 @@
 //! The two number types the engine runs in.
 
+use crate::tensor::kernels::matmul::{Mat, gemm_checked};
 use ndarray::NdFloat;
 
 /// A floating-point element: `f32` to train, `f64` to check gradients with the very same code.
@@ -10,6 +11,13 @@ pub trait Scalar: NdFloat + std::iter::Sum + Default {
     fn of(x: f64) -> Self;
     /// Exact widening to `f64`.
     fn to64(self) -> f64;
+    /// `out = a · b` with `a` m×k, `b` k×n and `out` m×n row-major, on one thread.
+    ///
+    /// # Panics
+    /// If a slice is shorter than the sizes demand.
+    fn gemm(m: usize, k: usize, n: usize, a: Mat<Self>, b: Mat<Self>, out: &mut [Self]) {
+        gemm_checked(m, k, n, a, b, out, Self::zero(), Self::one());
+    }
     /// The error function, used by the exact GELU.
     fn erf(self) -> Self {
         Self::of(crate::tensor::kernels::special::erf(self.to64()))

@@ -1,1 +1,42 @@
-//! Kinds of the family: source.
+//! Sources: where values come from.
+
+mod constant;
+mod input;
+mod parameter;
+mod target;
+
+pub use constant::Constant;
+pub use input::Input;
+pub use parameter::Parameter;
+pub use target::Target;
+
+use crate::ops::{Category, Fault, Formula, Inputs, Reads, Role, Spec};
+use crate::tensor::Shape;
+
+/// What all sources have in common; each file names the rest.
+const SOURCE: Spec = Spec {
+    id: "",
+    label: "",
+    category: Category::Source,
+    role: Role::Compute,
+    inputs: Inputs::Fixed(&[]),
+    no_grad: &[],
+    params: &[],
+    reads: Reads { inputs: false, weights: false, output: false },
+    formula: Formula { forward: "", local: "", chain: "" },
+    kinks: "",
+    doc: "",
+    torch: "",
+    onnx: "",
+};
+
+/// The fixed shape that a parameter `shape` writes down.
+fn fixed_shape(sizes: &[i64]) -> Result<Shape, Fault> {
+    let sizes: Option<Vec<usize>> = sizes.iter().map(|n| usize::try_from(*n).ok().filter(|n| *n > 0)).collect();
+    let shape = sizes.ok_or_else(|| Fault::new("every number in shape must be at least 1"))?;
+    let elements = shape.iter().try_fold(1usize, |a, n| a.checked_mul(*n));
+    match elements {
+        Some(n) if n <= 1 << 28 => Ok(Shape::fixed(&shape)),
+        _ => Err(Fault::new("a tensor of this shape has more than 268 million elements")),
+    }
+}

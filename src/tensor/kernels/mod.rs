@@ -3,4 +3,8 @@
 //! Work is split along outputs into chunks whose size does not depend on the number of threads, so the
 //! same numbers come out on any machine.
 
+pub mod broadcast;
+pub mod elementwise;
+pub mod matmul;
+pub mod reduce;
 pub mod special;

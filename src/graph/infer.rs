@@ -1,0 +1,200 @@
+//! Shapes flow from the sources to the losses; what does not fit becomes a diagnostic.
+
+use crate::graph::{Diagnostic, Edit, Fix, Graph, Node, NodeId, Severity, Wire};
+use crate::ops::{Fault, Hint, InferCtx, Inferred, Inputs, Params, Role, Spec, Value, catalogue};
+use crate::tensor::Shape;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of a graph without running it.
+#[derive(Clone, Debug, Default)]
+pub struct Inference {
+    /// Shapes, weights and cost of the nodes for which they are known.
+    pub nodes: BTreeMap<NodeId, Inferred>,
+    /// All problems, in the order of execution.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether there is a loss to minimise.
+    pub has_loss: bool,
+}
+
+impl Inference {
+    /// Output shape of a node.
+    pub fn shape(&self, id: NodeId) -> Option<&Shape> {
+        self.nodes.get(&id).map(|i| &i.output)
+    }
+    /// The problems that are errors.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(|d| d.severity == Severity::Error)
+    }
+    /// Whether the graph can train: nothing wrong, nothing missing, and a loss.
+    pub fn runnable(&self) -> bool {
+        self.has_loss && self.diagnostics.iter().all(|d| d.severity == Severity::Warning)
+    }
+}
+
+impl Graph {
+    /// Computes all shapes, given those of the data set.
+    pub fn infer(&self, features: Option<&Shape>, target: Option<&Shape>) -> Inference {
+        let mut out = Inference::default();
+        let order = self.order().unwrap_or_else(|cycle| {
+            let names: Vec<String> = cycle.iter().map(|id| self.label(*id)).collect();
+            let message = format!("these nodes form a cycle or depend on one: {}; remove one of the wires", names.join(", "));
+            out.diagnostics.push(Diagnostic::new(Severity::Error, cycle.first().copied(), message));
+            let cyclic: BTreeSet<NodeId> = cycle.into_iter().collect();
+            self.index.keys().copied().filter(|id| !cyclic.contains(id)).collect()
+        });
+        for id in order {
+            if let Some(node) = self.node(id) {
+                self.infer_node(node, features, target, &mut out);
+            }
+        }
+        self.review(&mut out);
+        out
+    }
+
+    fn infer_node(&self, node: &Node, features: Option<&Shape>, target: Option<&Shape>, out: &mut Inference) {
+        let Some(kind) = node.kind() else {
+            let message = format!("the kind \"{}\" is not known to this version; the node is kept but cannot run", node.kind);
+            return out.diagnostics.push(Diagnostic::new(Severity::Error, Some(node.id), message));
+        };
+        let spec = kind.spec;
+        for p in spec.params {
+            if let Some(why) = node.params.get(p.name).and_then(|v| p.reject(v)) {
+                return out.diagnostics.push(Diagnostic::new(Severity::Error, Some(node.id), why));
+            }
+        }
+        let wires = self.inputs(node.id);
+        let needed = match spec.inputs {
+            Inputs::Fixed(names) => names.len(),
+            Inputs::Variadic(_) if spec.role == Role::Penalty => 0,
+            Inputs::Variadic(least) => least.max(wires.len()),
+        };
+        let mut complete = true;
+        for k in (0..needed).filter(|k| wires.iter().all(|w| w.input != *k)) {
+            complete = false;
+            let message = format!("the input \"{}\" is not connected", spec.input_name(k));
+            let d = Diagnostic::new(Severity::Incomplete, Some(node.id), message);
+            out.diagnostics.push(Diagnostic { input: Some(k), ..d });
+        }
+        let inputs: Vec<Shape> = wires.iter().filter_map(|w| out.shape(w.from).cloned()).collect();
+        if !complete || inputs.len() < wires.len() {
+            return;
+        }
+        let missing = match spec.role {
+            Role::Features => features.is_none(),
+            Role::Target => target.is_none(),
+            _ => false,
+        };
+        if missing {
+            let message = "no data set is chosen (Graph > Data…)";
+            return out.diagnostics.push(Diagnostic::new(Severity::Incomplete, Some(node.id), message));
+        }
+        let params = node.filled();
+        match (kind.infer)(&InferCtx { params: &params, inputs: &inputs, features, target }) {
+            Ok(inferred) => _ = out.nodes.insert(node.id, inferred),
+            Err(fault) => out.diagnostics.push(self.diagnose(node, spec, fault, &inputs, &wires)),
+        }
+    }
+
+    fn diagnose(&self, node: &Node, spec: &Spec, fault: Fault, inputs: &[Shape], wires: &[Wire]) -> Diagnostic {
+        let fixes = fault.hints.iter().filter_map(|h| self.fix(node, spec, h, wires)).collect();
+        Diagnostic {
+            input: fault.input,
+            axis: fault.axis,
+            got: fault.input.and_then(|k| inputs.get(k).cloned()),
+            expected: fault.expected,
+            fixes,
+            ..Diagnostic::new(Severity::Error, Some(node.id), fault.message)
+        }
+    }
+
+    fn fix(&self, node: &Node, spec: &Spec, hint: &Hint, wires: &[Wire]) -> Option<Fix> {
+        match hint {
+            Hint::Set(name, value) => {
+                spec.param(name)?;
+                let label = format!("Set {name} to {}", value_text(value));
+                Some(Fix { label, edit: Edit::SetParam { node: node.id, name: (*name).into(), value: value.clone() } })
+            }
+            Hint::InsertBefore(pin, kind, params) => {
+                let wire = wires.iter().find(|w| w.input == *pin)?;
+                let label = format!("Insert {}", catalogue::find(kind)?.spec.label);
+                let id = self.next_id();
+                let from = self.node(wire.from)?.pos;
+                let pos = [(from[0] + node.pos[0]) * 0.5, (from[1] + node.pos[1]) * 0.5 + 40.0];
+                let params = Params(params.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect());
+                let new = Node { params, ..Node::new(id, kind, &self.fresh_name(kind), pos) };
+                let edits = vec![
+                    Edit::Add(new),
+                    Edit::Connect(Wire { to: id, input: 0, ..*wire }),
+                    Edit::Connect(Wire { from: id, output: 0, ..*wire }),
+                ];
+                Some(Fix { label: label.clone(), edit: Edit::Batch { label, edits } })
+            }
+        }
+    }
+
+    /// What only the whole graph shows: no loss, branches that lead nowhere, penalties of nothing.
+    fn review(&self, out: &mut Inference) {
+        let terms: Vec<NodeId> = self.loss_terms();
+        out.has_loss = !terms.is_empty();
+        if self.is_empty() {
+            return;
+        }
+        if terms.is_empty() {
+            let message = "there is no loss: add one and connect the prediction and the target, so that there is something to learn";
+            out.diagnostics.push(Diagnostic::new(Severity::Incomplete, None, message));
+            return;
+        }
+        let useful = self.ancestors(&terms);
+        for n in self.nodes() {
+            let Some(spec) = n.spec() else { continue };
+            if !useful.contains(&n.id) {
+                let message = "its output reaches no loss, so it takes no part in the training";
+                out.diagnostics.push(Diagnostic::new(Severity::Warning, Some(n.id), message));
+            }
+            if spec.role == Role::Penalty {
+                let over = n.filled().nodes("over").to_vec();
+                if over.iter().any(|id| self.node(NodeId(*id)).is_none()) {
+                    let message = "it names a node that no longer exists";
+                    out.diagnostics.push(Diagnostic::new(Severity::Warning, Some(n.id), message));
+                } else if out.nodes.values().all(|i| i.weights.is_empty()) {
+                    let message = "there are no weights to penalise";
+                    out.diagnostics.push(Diagnostic::new(Severity::Warning, Some(n.id), message));
+                }
+            }
+        }
+    }
+
+    /// The terms of the total loss: loss nodes whose output nobody takes.
+    pub fn loss_terms(&self) -> Vec<NodeId> {
+        self.nodes()
+            .filter(|n| n.spec().is_some_and(Spec::is_loss) && self.outputs(n.id).is_empty())
+            .map(|n| n.id)
+            .collect()
+    }
+
+    /// The nodes from which one of `ends` can be reached, and those themselves.
+    pub fn ancestors(&self, ends: &[NodeId]) -> BTreeSet<NodeId> {
+        let mut seen: BTreeSet<NodeId> = ends.iter().copied().collect();
+        let mut open: Vec<NodeId> = ends.to_vec();
+        while let Some(id) = open.pop() {
+            for w in self.inputs(id) {
+                if seen.insert(w.from) {
+                    open.push(w.from);
+                }
+            }
+        }
+        seen
+    }
+}
+
+fn value_text(v: &Value) -> String {
+    match v {
+        Value::Bool(x) => x.to_string(),
+        Value::Int(x) => x.to_string(),
+        Value::Float(x) => x.to_string(),
+        Value::Text(x) => x.clone(),
+        Value::Ints(x) => format!("{x:?}"),
+        Value::Floats(x) => format!("{x:?}"),
+        Value::Nodes(x) => format!("{} nodes", x.len()),
+    }
+}

@@ -1,0 +1,37 @@
+//! The quotient of two tensors, element by element.
+
+use super::shared::{BINARY, binary, binary_back, broadcast_shape};
+use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
+use crate::tensor::Scalar;
+
+/// See the module.
+pub struct Div;
+
+impl Op for Div {
+    const SPEC: Spec = Spec {
+        id: "div",
+        label: "Divide",
+        reads: Reads { inputs: true, weights: false, output: false },
+        formula: Formula {
+            forward: r"z = a / b",
+            local: r"\frac{\partial z}{\partial a} = \frac{1}{b},\quad \frac{\partial z}{\partial b} = -\frac{a}{b^2}",
+            chain: r"\frac{\partial L}{\partial a} = \frac{\delta}{b},\quad \frac{\partial L}{\partial b} = -\delta\,\frac{a}{b^2}",
+        },
+        doc: "The quotient of two tensors, element by element. Near a zero below the line both value and gradient explode. Axes of length 1 stretch.",
+        torch: "torch.div",
+        onnx: "Div",
+        ..BINARY
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        broadcast_shape(ctx)
+    }
+
+    fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+        binary(ctx, |a, b| a / b);
+    }
+
+    fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+        binary_back(ctx, |g, _, b| g / b, |g, a, b| -g * a / (b * b));
+    }
+}

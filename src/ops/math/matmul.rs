@@ -1,0 +1,81 @@
+//! The matrix product, plain or for a stack of matrices.
+//!
+//! Shapes: m×k · k×n = m×n, with equal leading axes for stacks. With δ = ∂L/∂z: ∂L/∂a = δ bᵀ, ∂L/∂b = aᵀ δ.
+
+use super::shared::BINARY;
+use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
+use crate::tensor::kernels::matmul::{Mat, matmul};
+use crate::tensor::{Dim, Scalar, Shape};
+
+/// See the module.
+pub struct MatMul;
+
+impl Op for MatMul {
+    const SPEC: Spec = Spec {
+        id: "matmul",
+        label: "MatMul",
+        reads: Reads { inputs: true, weights: false, output: false },
+        formula: Formula {
+            forward: r"z = a\,b",
+            local: r"\frac{\partial z_{ij}}{\partial a_{ip}} = b_{pj},\quad \frac{\partial z_{ij}}{\partial b_{pj}} = a_{ip}",
+            chain: r"\frac{\partial L}{\partial a} = \delta\,b^{\top},\quad \frac{\partial L}{\partial b} = a^{\top}\delta",
+        },
+        doc: "The matrix product: rows of the first times columns of the second. The last axis of the first must be as long as the last but one of the second. Stacks of matrices are multiplied pair by pair.",
+        torch: "torch.matmul",
+        onnx: "MatMul",
+        ..BINARY
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        let (a, b) = (&ctx.inputs[0], &ctx.inputs[1]);
+        let (ra, rb) = (a.rank(), b.rank());
+        if ra < 2 || ra != rb {
+            let pin = usize::from(ra >= 2);
+            return Err(Fault::at(pin, format!("{a} times {b}: both must be matrices, or stacks of as many axes")));
+        }
+        if a.0[ra - 1] != b.0[rb - 2] {
+            let message = format!("{a} times {b}: the last axis of the first ({}) must equal the last but one of the second ({})", a.0[ra - 1], b.0[rb - 2]);
+            let mut expected = b.clone();
+            expected.0[rb - 2] = a.0[ra - 1];
+            return Err(Fault::at(1, message).axis(rb - 2).expected(expected));
+        }
+        if let Some(k) = (0..ra - 2).find(|k| a.0[*k] != b.0[*k]) {
+            let message = format!("{a} times {b}: the stacks differ in axis {k}");
+            return Err(Fault::at(1, message).axis(k));
+        }
+        let mut out = a.clone();
+        out.0[ra - 1] = b.0[rb - 1];
+        let inner = if let Dim::Fixed(n) = a.0[ra - 1] { n } else { 1 };
+        let flops = (2 * inner * out.per_sample()) as u64;
+        Ok(Inferred { output: Shape(out.0), flops, ..Inferred::default() })
+    }
+
+    fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+        let (a, b) = (ctx.inputs[0], ctx.inputs[1]);
+        let (m, k, n) = sizes(a.shape, b.shape);
+        for ((z, a), b) in ctx.output.data.chunks_exact_mut(m * n).zip(a.data.chunks_exact(m * k)).zip(b.data.chunks_exact(k * n)) {
+            matmul(m, k, n, Mat::rows(a, k), Mat::rows(b, n), z);
+        }
+    }
+
+    fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+        let (a, b) = (ctx.inputs[0], ctx.inputs[1]);
+        let (m, k, n) = sizes(a.shape, b.shape);
+        let delta = ctx.grad_output.data;
+        if let Some(g) = &mut ctx.grad_inputs[0] {
+            for ((g, d), b) in g.data.chunks_exact_mut(m * k).zip(delta.chunks_exact(m * n)).zip(b.data.chunks_exact(k * n)) {
+                matmul(m, n, k, Mat::rows(d, n), Mat::transposed(b, n), g);
+            }
+        }
+        if let Some(g) = &mut ctx.grad_inputs[1] {
+            for ((g, d), a) in g.data.chunks_exact_mut(k * n).zip(delta.chunks_exact(m * n)).zip(a.data.chunks_exact(m * k)) {
+                matmul(k, m, n, Mat::transposed(a, k), Mat::rows(d, n), g);
+            }
+        }
+    }
+}
+
+/// Rows of a, columns of a, columns of b.
+fn sizes(a: &[usize], b: &[usize]) -> (usize, usize, usize) {
+    (a[a.len() - 2], a[a.len() - 1], b[b.len() - 1])
+}

@@ -1,0 +1,36 @@
+//! The difference of two tensors, element by element.
+
+use super::shared::{BINARY, binary, binary_back, broadcast_shape};
+use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::tensor::Scalar;
+
+/// See the module.
+pub struct Sub;
+
+impl Op for Sub {
+    const SPEC: Spec = Spec {
+        id: "sub",
+        label: "Subtract",
+        formula: Formula {
+            forward: r"z = a - b",
+            local: r"\frac{\partial z}{\partial a} = 1,\quad \frac{\partial z}{\partial b} = -1",
+            chain: r"\frac{\partial L}{\partial a} = \delta,\quad \frac{\partial L}{\partial b} = -\delta",
+        },
+        doc: "The difference of two tensors, element by element. The gradient reaches the second side with the other sign. Axes of length 1 stretch.",
+        torch: "torch.sub",
+        onnx: "Sub",
+        ..BINARY
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        broadcast_shape(ctx)
+    }
+
+    fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+        binary(ctx, |a, b| a - b);
+    }
+
+    fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+        binary_back(ctx, |g, _, _| g, |g, _, _| -g);
+    }
+}

@@ -1,0 +1,34 @@
+//! The target of the batch.
+
+use super::SOURCE;
+use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Role, Spec};
+use crate::tensor::Scalar;
+
+/// See the module.
+pub struct Target;
+
+impl Op for Target {
+    const SPEC: Spec = Spec {
+        id: "target",
+        label: "Target",
+        role: Role::Target,
+        formula: Formula {
+            forward: r"y = Y_{\text{batch}}",
+            local: r"\text{no gradient flows into the target}",
+            chain: "",
+        },
+        doc: "What the network should have said for each sample of the batch: a number, a class index or a code of the class. It belongs into the target pin of a loss and nowhere else, or the answer would leak into the prediction.",
+        onnx: "Input",
+        ..SOURCE
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        let shape = ctx.target.ok_or_else(|| Fault::new("no data set is chosen"))?;
+        Ok(Inferred { output: shape.clone(), ..Inferred::default() })
+    }
+
+    /// The engine copies the batch into the output.
+    fn forward<S: Scalar>(_: &mut Forward<S>) {}
+
+    fn backward<S: Scalar>(_: &mut Backward<S>) {}
+}

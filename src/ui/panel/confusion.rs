@@ -1,0 +1,62 @@
+//! Which class is taken for which, on the train and the test part.
+
+use crate::train::Metrics;
+use crate::ui::canvas::picture::short;
+use crate::ui::panel::nothing;
+use crate::ui::state::State;
+use crate::ui::theme::{self, Theme};
+use egui::{Align2, Color32, Rect, ScrollArea, Sense, Ui, vec2};
+
+/// Draws the panel; `train` chooses the part.
+pub fn ui(ui: &mut Ui, state: &State, train: &mut bool) {
+    let Some(snapshot) = &state.snapshot else {
+        return nothing(ui, "The confusion matrix, once the network has classified something.");
+    };
+    ui.horizontal(|ui| {
+        ui.selectable_value(train, false, "test");
+        ui.selectable_value(train, true, "train");
+    });
+    match if *train { &snapshot.train_metrics } else { &snapshot.test_metrics } {
+        Metrics::Classes { accuracy, confusion, names } => {
+            ui.label(format!("accuracy {:.1} %   rows: true class, columns: predicted", accuracy * 100.0));
+            ScrollArea::both().auto_shrink(false).show(ui, |ui| matrix(ui, confusion, names));
+        }
+        Metrics::Regression { mae, r2 } => {
+            ui.label(format!("This is a regression: mean absolute error {}, R² {}", short(*mae), short(*r2)));
+        }
+        Metrics::None => nothing(ui, "No classes to compare: the data set has no such part, or nothing has run yet."),
+    }
+}
+
+fn matrix(ui: &mut Ui, confusion: &[Vec<u32>], names: &[String]) {
+    let theme = Theme::of(ui.ctx());
+    let n = confusion.len().max(1);
+    let label = 74.0;
+    let free = ui.available_size();
+    let cell = ((free.x - label).min(free.y * 2.0) / n as f32).clamp(26.0, 84.0);
+    let high = ((free.y - 26.0) / n as f32).clamp(18.0, 48.0);
+    let (rect, response) = ui.allocate_exact_size(vec2(label + cell * n as f32, high * n as f32 + 24.0), Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Table, true, "confusion matrix"));
+    let painter = ui.painter();
+    for (i, row) in confusion.iter().enumerate() {
+        let sum: u32 = row.iter().sum();
+        let y = rect.top() + 22.0 + i as f32 * high;
+        let name = names.get(i).map_or("?", String::as_str);
+        painter.text(egui::pos2(rect.left() + label - 8.0, y + high * 0.5), Align2::RIGHT_CENTER, name, theme::sans(11.0), theme.dim);
+        painter.text(
+            egui::pos2(rect.left() + label + (i as f32 + 0.5) * cell, rect.top() + 12.0),
+            Align2::CENTER_CENTER,
+            name.chars().take(10).collect::<String>(),
+            theme::sans(11.0),
+            theme.dim,
+        );
+        for (j, count) in row.iter().enumerate() {
+            let at = Rect::from_min_size(egui::pos2(rect.left() + label + j as f32 * cell, y), vec2(cell, high)).shrink(1.0);
+            let share = if sum > 0 { *count as f32 / sum as f32 } else { 0.0 };
+            let full: Color32 = if i == j { theme.positive } else { theme.negative };
+            painter.rect_filled(at, 2.0, theme.card.lerp_to_gamma(full, share.sqrt() * 0.85));
+            let colour = if *count > 0 { theme.text } else { theme.dim };
+            painter.text(at.center(), Align2::CENTER_CENTER, count.to_string(), theme::mono(11.5), colour);
+        }
+    }
+}

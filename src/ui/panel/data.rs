@@ -1,0 +1,94 @@
+//! The data set as a table.
+
+use crate::ui::action::Action;
+use crate::ui::canvas::picture::short;
+use crate::ui::panel::nothing;
+use crate::ui::state::State;
+use crate::ui::theme::{self, Theme};
+use egui::{RichText, Ui};
+use egui_extras::{Column, TableBuilder};
+
+/// Columns shown at most.
+const COLUMNS: usize = 24;
+
+/// Draws the panel.
+pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let theme = Theme::of(ui.ctx());
+    if let Some(why) = &state.data_error {
+        ui.colored_label(theme.error, why);
+        if ui.button("Choose data…").clicked() {
+            actions.push(Action::ShowData);
+        }
+        return;
+    }
+    let Some(data) = &state.dataset else {
+        ui.horizontal(|ui| {
+            ui.label("This project has no data set.");
+            if ui.button("Choose data…").clicked() {
+                actions.push(Action::ShowData);
+            }
+        });
+        return nothing(ui, "");
+    };
+    ui.horizontal(|ui| {
+        ui.strong(state.document().data.label());
+        ui.weak(format!(
+            "{} samples · {} train · {} test · features {} · target {}",
+            data.len(),
+            data.train.len(),
+            data.test.len(),
+            data.feature_shape,
+            data.target_shape
+        ));
+        if ui.small_button("Change…").clicked() {
+            actions.push(Action::ShowData);
+        }
+    });
+    for w in &data.warnings {
+        ui.colored_label(theme.warning, w);
+    }
+    let (fw, tw) = (data.feature_width(), data.target_width());
+    let shown = fw.min(COLUMNS);
+    let mut is_test = vec![false; data.len()];
+    for &i in &data.test {
+        is_test[i] = true;
+    }
+    let mono = |t: String| RichText::new(t).font(theme::mono(11.0));
+    let mut table = TableBuilder::new(ui).striped(true).column(Column::exact(52.0)).column(Column::exact(44.0));
+    for _ in 0..shown + tw {
+        table = table.column(Column::initial(68.0).at_least(40.0).resizable(true));
+    }
+    table
+        .header(20.0, |mut h| {
+            h.col(|ui| _ = ui.weak("row"));
+            h.col(|ui| _ = ui.weak("part"));
+            for name in data.feature_names.iter().take(shown) {
+                h.col(|ui| _ = ui.strong(name));
+            }
+            for k in 0..tw {
+                let name = data.target_names.get(k).map_or("target", String::as_str);
+                h.col(|ui| _ = ui.colored_label(theme.good, name));
+            }
+        })
+        .body(|body| {
+            body.rows(18.0, data.len(), |mut row| {
+                let i = row.index();
+                row.col(|ui| _ = ui.weak(i.to_string()));
+                row.col(|ui| {
+                    let (text, colour) = if is_test[i] { ("test", theme.test) } else { ("train", theme.train) };
+                    ui.colored_label(colour, text);
+                });
+                for k in 0..shown {
+                    row.col(|ui| _ = ui.label(mono(short(data.features[i * fw + k]))));
+                }
+                for k in 0..tw {
+                    let value = short(data.targets[i * tw + k]);
+                    let name = data.class_of(i).filter(|_| k == 0).and_then(|c| data.class_names.get(c));
+                    row.col(|ui| _ = ui.label(mono(name.map_or_else(|| value.clone(), |n| format!("{value} {n}")))));
+                }
+            });
+        });
+    if fw > shown {
+        ui.weak(format!("{} more feature columns", fw - shown));
+    }
+}

@@ -1,0 +1,197 @@
+//! The dock under the canvas: tabs that can be moved and split.
+
+use crate::ui::action::Action;
+use crate::ui::panel::{confusion, curve, data, decision::Decision, gradients, loss, problems, tape};
+use crate::ui::state::State;
+use crate::ui::theme::Theme;
+use egui::{Color32, Margin, Stroke, Ui, Visuals, WidgetText};
+use egui_tiles::{SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse};
+use serde::{Deserialize, Serialize};
+
+/// The panels of the dock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PanelId {
+    /// Loss over the epochs.
+    Loss,
+    /// Gradient norms.
+    Gradients,
+    /// Prediction over the plane.
+    DecisionMap,
+    /// Fitted function of one variable.
+    Curve,
+    /// Confusion matrix.
+    Confusion,
+    /// The data set as a table.
+    Data,
+    /// The instructions of a batch.
+    Tape,
+    /// Diagnostics.
+    Problems,
+}
+
+impl PanelId {
+    /// All panels in the order of the View menu.
+    pub const ALL: [PanelId; 8] = [
+        PanelId::Loss,
+        PanelId::Gradients,
+        PanelId::DecisionMap,
+        PanelId::Curve,
+        PanelId::Confusion,
+        PanelId::Data,
+        PanelId::Tape,
+        PanelId::Problems,
+    ];
+    /// The title of the tab.
+    pub fn title(self) -> &'static str {
+        match self {
+            PanelId::Loss => "Loss",
+            PanelId::Gradients => "Gradients",
+            PanelId::DecisionMap => "Decision map",
+            PanelId::Curve => "Fitted curve",
+            PanelId::Confusion => "Confusion",
+            PanelId::Data => "Data",
+            PanelId::Tape => "Tape",
+            PanelId::Problems => "Problems",
+        }
+    }
+}
+
+/// The dock: which tabs are where, and what each panel remembers.
+pub struct Dock {
+    tree: Tree<PanelId>,
+    loss_linear: bool,
+    gradients: gradients::Show,
+    decision: Decision,
+    confusion_train: bool,
+}
+
+impl Default for Dock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dock {
+    /// The layout of the first start.
+    pub fn new() -> Self {
+        let mut tiles = Tiles::default();
+        let mut group = |ids: &[PanelId]| {
+            let panes = ids.iter().map(|p| tiles.insert_pane(*p)).collect();
+            tiles.insert_tab_tile(panes)
+        };
+        use PanelId::{Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Tape};
+        let left = group(&[Loss, Data, Confusion, Problems]);
+        let middle = group(&[Gradients, Tape]);
+        let right = group(&[DecisionMap, Curve]);
+        let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
+        if let Some(Tile::Container(egui_tiles::Container::Linear(l))) = tiles.get_mut(root) {
+            l.shares.set_share(left, 1.35);
+            l.shares.set_share(middle, 1.0);
+            l.shares.set_share(right, 0.95);
+        }
+        Dock {
+            tree: Tree::new(egui::Id::unique("dock"), root, tiles),
+            loss_linear: false,
+            gradients: gradients::Show::default(),
+            decision: Decision::default(),
+            confusion_train: false,
+        }
+    }
+
+    /// The arrangement of the tabs, to be remembered.
+    pub fn layout(&self) -> &Tree<PanelId> {
+        &self.tree
+    }
+
+    /// Takes a remembered arrangement, unless a panel is missing from it.
+    pub fn set_layout(&mut self, tree: Tree<PanelId>) {
+        let has = |p: PanelId| tree.tiles.tiles().any(|t| matches!(t, Tile::Pane(q) if *q == p));
+        if PanelId::ALL.into_iter().all(has) {
+            self.tree = tree;
+        }
+    }
+
+    /// Back to the layout of the first start.
+    pub fn reset_layout(&mut self) {
+        self.tree = Dock::new().tree;
+    }
+
+    /// Brings a panel to the front.
+    pub fn show(&mut self, panel: PanelId) {
+        self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(p) if *p == panel));
+    }
+
+    /// Draws the dock in all the space there is.
+    pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+        let theme = Theme::of(ui.ctx());
+        let mut behavior = Behavior {
+            state,
+            actions,
+            theme,
+            loss_linear: &mut self.loss_linear,
+            gradients: &mut self.gradients,
+            decision: &mut self.decision,
+            confusion_train: &mut self.confusion_train,
+        };
+        self.tree.ui(&mut behavior, ui);
+    }
+}
+
+struct Behavior<'a> {
+    state: &'a State,
+    actions: &'a mut Vec<Action>,
+    theme: Theme,
+    loss_linear: &'a mut bool,
+    gradients: &'a mut gradients::Show,
+    decision: &'a mut Decision,
+    confusion_train: &'a mut bool,
+}
+
+impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut PanelId) -> UiResponse {
+        let (state, actions) = (self.state, &mut *self.actions);
+        egui::Frame::NONE.inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| match pane {
+            PanelId::Loss => {
+                let mut log = !*self.loss_linear;
+                loss::ui(ui, state, &mut log);
+                *self.loss_linear = !log;
+            }
+            PanelId::Gradients => gradients::ui(ui, state, self.gradients),
+            PanelId::DecisionMap => self.decision.ui(ui, state, actions),
+            PanelId::Curve => curve::ui(ui, state),
+            PanelId::Confusion => confusion::ui(ui, state, self.confusion_train),
+            PanelId::Data => data::ui(ui, state, actions),
+            PanelId::Tape => tape::ui(ui, state, actions),
+            PanelId::Problems => problems::ui(ui, state, actions),
+        });
+        UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &PanelId) -> WidgetText {
+        let count = self.state.inference.diagnostics.len();
+        match pane {
+            PanelId::Problems if count > 0 => format!("Problems ({count})").into(),
+            p => p.title().into(),
+        }
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+
+    fn tab_bar_color(&self, _visuals: &Visuals) -> Color32 {
+        self.theme.panel
+    }
+
+    fn tab_bg_color(&self, _visuals: &Visuals, _tiles: &Tiles<PanelId>, _tile: TileId, state: &TabState) -> Color32 {
+        if state.active { self.theme.card } else { Color32::TRANSPARENT }
+    }
+
+    fn tab_outline_stroke(&self, _v: &Visuals, _t: &Tiles<PanelId>, _id: TileId, _s: &TabState) -> Stroke {
+        Stroke::NONE
+    }
+
+    fn tab_text_color(&self, _v: &Visuals, _t: &Tiles<PanelId>, _id: TileId, state: &TabState) -> Color32 {
+        if state.active { self.theme.text } else { self.theme.dim }
+    }
+}

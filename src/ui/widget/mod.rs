@@ -1,0 +1,5 @@
+//! Controls that more than one panel uses.
+
+pub mod formula;
+pub mod heat;
+pub mod value;
