@@ -1,6 +1,6 @@
 //! What the window remembers between two starts: theme, text size, panels, recent files.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 
 /// Number of recent files kept.
@@ -65,6 +65,16 @@ impl Settings {
         self.recent.insert(0, path);
         self.recent.truncate(RECENT);
     }
+}
+
+/// What a part of the window wants to remember, as text for [`Settings::dock`].
+pub fn to_text<T: Serialize>(value: &T) -> Option<String> {
+    ron::to_string(value).ok()
+}
+
+/// The opposite of [`to_text`]; `None` if this version cannot read it.
+pub fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
+    ron::from_str(text).ok()
 }
 
 #[cfg(test)]

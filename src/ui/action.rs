@@ -2,7 +2,7 @@
 
 use crate::graph::{Fix, NodeId};
 use crate::project::Change;
-use crate::train::{Granularity, Speed, Want};
+use crate::train::{Granularity, Speed, TensorRef, Want};
 use crate::ui::panel::PanelId;
 use crate::ui::state::Focus;
 use std::collections::BTreeSet;
@@ -119,6 +119,9 @@ pub enum Action {
         /// The new value.
         value: f64,
     },
+
+    /// Shows where one element of a tensor came from; `None` shows nothing.
+    Explain(Option<(NodeId, TensorRef, usize)>),
 
     /// An empty project.
     New,

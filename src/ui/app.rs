@@ -1,6 +1,6 @@
 //! The window as a whole: receives from the worker, lays out the panels, gathers actions and has them applied.
 
-use crate::project::{Document, History, Settings};
+use crate::project::{self, Document, History, Settings};
 use crate::train::{Notice, Speed, WeightMap, Worker};
 use crate::ui::action::Action;
 use crate::ui::canvas::Canvas;
@@ -53,6 +53,7 @@ pub struct App {
     pub(super) weights: Option<WeightMap>,
     /// Whether the window may close without a question.
     pub(super) leaving: bool,
+    filter: String,
     /// What to do now that saving is done.
     pub(super) afterwards: Option<crate::ui::files::Then>,
     title: String,
@@ -90,11 +91,12 @@ impl App {
                 clipboard: None,
                 failed: None,
                 bad: None,
+                recovered: false,
                 revision: 0,
             },
             worker: Worker::spawn(Box::new(move || wake.request_repaint())),
             canvas: Canvas::new(),
-            dock: settings.dock.as_deref().and_then(Dock::from_layout).unwrap_or_else(Dock::new),
+            dock: Dock::new(),
             inspector: Inspector::new(),
             actions: Vec::new(),
             overlays: Vec::new(),
@@ -105,9 +107,13 @@ impl App {
             shown,
             weights: None,
             leaving: false,
+            filter: String::new(),
             afterwards: None,
             title: String::new(),
         };
+        if let Some(layout) = app.settings.dock.as_deref().and_then(project::settings::from_text) {
+            app.dock.set_layout(layout);
+        }
         app.start(launch.path);
         app
     }
@@ -170,7 +176,10 @@ impl App {
         Panel::left("palette").default_size(208.0).size_range(150.0..=360.0).frame(side).show_collapsible(
             ui,
             &mut open,
-            |ui| panel::palette::node_palette(ui, &self.state, &mut self.actions),
+            |ui| {
+                let center = self.canvas.center();
+                panel::node_palette(ui, &self.state, &mut self.filter, center, &mut self.actions);
+            },
         );
         self.settings.show_palette = open;
         let mut open = self.settings.show_inspector;
@@ -200,7 +209,7 @@ impl App {
     }
 
     fn show_title(&mut self, ctx: &Context) {
-        let mark = if self.state.history.is_dirty() { "● " } else { "" };
+        let mark = if self.state.dirty() { "● " } else { "" };
         let title = format!("{mark}{} - Chainrule", self.state.title());
         if title != self.title {
             ctx.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
@@ -214,7 +223,7 @@ impl eframe::App for App {
         self.receive();
         self.poll_files(ctx);
         if ctx.input(|i| i.viewport().close_requested()) && !self.leaving {
-            if self.state.history.is_dirty() {
+            if self.state.dirty() {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
                 self.actions.push(Action::Quit);
             } else {
@@ -228,7 +237,7 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let before = self.settings.clone();
         if self.overlays.is_empty() && self.search.is_none() {
-            shortcuts::read_keys(&ctx, &self.state, &mut self.actions);
+            shortcuts::read_keys(&ctx, &self.state, &mut self.canvas.space_panned, &mut self.actions);
         }
         self.take_dropped(&ctx);
         self.apply_all(&ctx);
@@ -241,7 +250,9 @@ impl eframe::App for App {
             ctx.request_repaint();
         }
         self.show_title(&ctx);
-        self.settings.dock = Some(self.dock.to_layout());
+        if ctx.input(|i| i.pointer.any_released()) {
+            self.settings.dock = project::settings::to_text(self.dock.layout());
+        }
         if self.settings != before {
             self.files.store_settings(&self.settings);
         }

@@ -1,9 +1,9 @@
 //! Carries out actions. The only place where the document, the selection and the worker's orders change.
 
 use crate::data::DataConfig;
-use crate::graph::{Edit, Graph, Inference, NodeId};
+use crate::graph::{Edit, Fragment, Graph, Inference, NodeId};
 use crate::project::{self, Change, Document, Project};
-use crate::train::{Command, WeightMap};
+use crate::train::{Command, ElementRef, Want, WeightMap};
 use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::canvas::node_size;
@@ -11,9 +11,8 @@ use crate::ui::command_palette::CommandPalette;
 use crate::ui::data_dialog::DataDialog;
 use crate::ui::files::Then;
 use crate::ui::modal::Overlay;
-use crate::ui::panel::Dock;
 use crate::ui::search::NodeSearch;
-use crate::ui::state::{Focus, Fragment, Zoom};
+use crate::ui::state::{Focus, Zoom};
 use crate::ui::toast::Tone;
 use crate::ui::editing;
 use egui::Context;
@@ -43,7 +42,7 @@ impl App {
             }
             Action::DeleteSelection => self.delete("Delete"),
             Action::Duplicate => {
-                let copy = editing::fragment(self.state.graph(), &self.state.selection);
+                let copy = self.selected();
                 self.paste(&copy, None, "Duplicate");
             }
             Action::Copy => self.copy(ctx),
@@ -58,14 +57,14 @@ impl App {
             Action::PasteText(text) => match project::parse(&text) {
                 Ok(project) => {
                     let graph = &project.document.graph;
-                    let copy = editing::fragment(graph, &graph.nodes().map(|n| n.id).collect());
+                    let copy = graph.subgraph(&graph.nodes().map(|n| n.id).collect::<Vec<_>>());
                     self.paste(&copy, None, "Paste");
                 }
                 Err(_) => self.apply(ctx, Action::Paste { at: None }),
             },
             Action::Arrange => {
                 let graph = self.state.graph();
-                let edit = editing::arrange(graph, |id| node_size(graph, id).into());
+                let edit = graph.arrange(&|id| node_size(graph, id).into());
                 self.edit(edit, None);
                 self.state.focus = Some(Focus::All);
             }
@@ -88,11 +87,11 @@ impl App {
                 self.search = Some(NodeSearch::new(self.state.graph(), at, screen, connect));
             }
             Action::SearchNode => {
-                let rect = self.canvas.rect();
+                let rect = self.canvas.area();
                 let pointer = ctx.pointer_latest_pos().filter(|p| rect.contains(*p));
                 let screen = pointer.unwrap_or_else(|| rect.center() - egui::vec2(160.0, 120.0));
-                let at = self.canvas.to_canvas(screen);
-                self.search = Some(NodeSearch::new(self.state.graph(), at.into(), screen, None));
+                let at = self.canvas.canvas_pos(screen);
+                self.search = Some(NodeSearch::new(self.state.graph(), at, screen, None));
             }
             Action::TogglePlay
             | Action::Step(_)
@@ -100,6 +99,11 @@ impl App {
             | Action::SetSpeed(_)
             | Action::SetWeight { .. }
             | Action::Want(_) => self.command(action),
+            Action::Explain(element) => {
+                let element = element.map(|(node, tensor, index)| ElementRef { node, tensor, index });
+                let want = Want { element, ..self.state.want.clone() };
+                self.command(Action::Want(want));
+            }
             Action::New => self.guarded(ctx, Then::New),
             Action::Open => self.guarded(ctx, Then::Open),
             Action::OpenPath(path) => self.guarded(ctx, Then::OpenPath(path)),
@@ -179,7 +183,7 @@ impl App {
             Action::ToggleDock => settings.show_dock = !settings.show_dock,
             Action::ResetLayout => {
                 (settings.show_palette, settings.show_inspector, settings.show_dock) = (true, true, true);
-                self.dock = Dock::new();
+                self.dock.reset_layout();
             }
             Action::ShowPanel(panel) => {
                 settings.show_dock = true;
@@ -233,8 +237,12 @@ impl App {
         self.edit(Edit::Batch { label, edits: vec![Edit::Remove(nodes)] }, Some(BTreeSet::new()));
     }
 
+    fn selected(&self) -> Fragment {
+        self.state.graph().subgraph(&self.state.selection.iter().copied().collect::<Vec<_>>())
+    }
+
     fn copy(&mut self, ctx: &Context) {
-        let copy = editing::fragment(self.state.graph(), &self.state.selection);
+        let copy = self.selected();
         if copy.nodes.is_empty() {
             return;
         }
@@ -251,8 +259,10 @@ impl App {
         if copy.nodes.is_empty() {
             return;
         }
-        let (edit, ids) = editing::paste(self.state.graph(), copy, at, label);
-        self.edit(edit, Some(ids));
+        let graph = self.state.graph();
+        let (edit, ids) = graph.paste(copy, editing::offset(graph, copy, at));
+        let edit = Edit::Batch { label: label.to_owned(), edits: vec![edit] };
+        self.edit(edit, Some(ids.into_iter().collect()));
     }
 
     /// The worker reports in detail on the selected node.

@@ -134,7 +134,7 @@ impl App {
 
     /// Does `then`, after asking if there is unsaved work that it would lose.
     pub(super) fn guarded(&mut self, ctx: &Context, then: Then) {
-        if self.state.history.is_dirty() && then != Then::Open {
+        if self.state.dirty() && then != Then::Open {
             self.overlays.retain(|o| !matches!(o, Overlay::Unsaved(_)));
             self.overlays.push(Overlay::Unsaved(then));
         } else {
@@ -189,7 +189,7 @@ impl App {
     /// Opens work that a crash left; it counts as unsaved.
     pub(super) fn restore(&mut self, found: &recovery::Recovered) {
         self.install(found.project.clone(), found.original.clone(), None);
-        self.state.history.mark_unsaved();
+        self.state.recovered = true;
     }
 
     /// Makes `project` the open one.
@@ -201,6 +201,7 @@ impl App {
         self.state.selection.clear();
         self.state.hovered = None;
         self.state.snapshot = None;
+        self.state.recovered = false;
         self.state.focus = Some(Focus::All);
         self.weights = project.weights.clone();
         let document = self.shown.clone();
@@ -258,6 +259,7 @@ impl App {
                     self.state.path = Some(path);
                     self.state.origin = None;
                     self.state.history.mark_saved();
+                    self.state.recovered = false;
                     self.files.clear_recovery();
                     self.afterwards = then;
                 }
@@ -355,7 +357,7 @@ impl App {
     }
 
     fn autosave(&mut self, ctx: &Context) {
-        if self.files.home.is_none() || !self.state.history.is_dirty() {
+        if self.files.home.is_none() || !self.state.dirty() {
             self.files.copied = None;
             return;
         }
@@ -376,7 +378,7 @@ impl App {
 
     /// Opens a project that was dropped on the window.
     pub(super) fn take_dropped(&mut self, ctx: &Context) {
-        let dropped: Vec<PathBuf> = ctx.input(|i| i.raw.dropped_files.iter().filter_map(|f| f.path.clone()).collect());
+        let dropped: Vec<PathBuf> = ctx.input(|i| i.raw.dropped_files.iter().filter_map(|f| f.path().map(Path::to_owned)).collect());
         if let Some(path) = dropped.into_iter().next() {
             if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("ron")) {
                 self.guarded(ctx, Then::OpenPath(path));

@@ -8,7 +8,6 @@ pub mod app;
 mod apply;
 pub mod canvas;
 mod command_palette;
-mod csv_form;
 mod data_dialog;
 mod editing;
 mod files;

@@ -215,20 +215,27 @@ pub fn hint(label: &str) -> String {
 
 /// Takes the key presses of this frame that are commands and appends their actions.
 ///
-/// Nothing fires while text is edited. Space, Enter and Escape belong to the focused control if there is one.
-pub fn read_keys(ctx: &Context, state: &State, actions: &mut Vec<Action>) {
+/// Nothing fires while text is edited. Space and Enter belong to the focused control if there is one. Space acts when it
+/// is let go, unless `space_panned` says that it was held to move the canvas.
+pub fn read_keys(ctx: &Context, state: &State, space_panned: &mut bool, actions: &mut Vec<Action>) {
     if ctx.text_edit_focused() {
         return;
     }
-    let focused = ctx.memory(|m| m.focused().is_some());
+    let focused = ctx.memory(|m| m.focused()).and_then(|id| ctx.read_response(id)).is_some_and(|r| r.sense.senses_click() && !r.sense.senses_drag());
     ctx.input_mut(|input| {
+        // Escape during a drag takes the drag back.
+        let dragging = input.pointer.any_down();
         input.events.retain(|event| {
             let action = match event {
                 Event::Copy => Some(Action::Copy),
                 Event::Cut => Some(Action::Cut),
                 Event::Paste(text) => Some(Action::PasteText(text.clone())),
+                Event::Key { key: Key::Space, pressed, modifiers, .. } if modifiers.is_none() => {
+                    let fire = !pressed && !focused && !std::mem::take(space_panned) && trainable(state);
+                    fire.then_some(Action::TogglePlay)
+                }
                 Event::Key { key, pressed: true, repeat, modifiers, .. } => {
-                    if focused && matches!(key, Key::Space | Key::Enter | Key::Escape) {
+                    if focused && *key == Key::Enter || dragging && *key == Key::Escape {
                         return true;
                     }
                     let info = TABLE

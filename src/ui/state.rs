@@ -1,7 +1,7 @@
 //! What the window shows: the document, what follows from it, and what the worker last reported.
 
 use crate::data::Dataset;
-use crate::graph::{Graph, Inference, Node, NodeId, Wire};
+use crate::graph::{Fragment, Graph, Inference, NodeId};
 use crate::project::{Document, History};
 use crate::train::{NodeShot, Snapshot, Speed, Want};
 use std::collections::BTreeSet;
@@ -28,15 +28,6 @@ pub enum Zoom {
     Out,
     /// 100 %.
     Reset,
-}
-
-/// Copied nodes with the wires between them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fragment {
-    /// The nodes, with their ids and places in the graph they came from.
-    pub nodes: Vec<Node>,
-    /// Wires whose both ends were copied.
-    pub wires: Vec<Wire>,
 }
 
 /// Everything that panels read. Only `apply` and the receiver of snapshots write here.
@@ -73,6 +64,8 @@ pub struct State {
     pub failed: Option<String>,
     /// The first node whose value or gradient was not a number in this run, and what it was.
     pub bad: Option<(NodeId, String)>,
+    /// Whether the document is work recovered after a crash and not saved since.
+    pub recovered: bool,
     /// The revision that the worker was last given.
     pub revision: u64,
 }
@@ -105,6 +98,11 @@ impl State {
             (None, Some(name)) => name.clone(),
             (None, None) => "untitled".to_owned(),
         }
+    }
+
+    /// Whether there is unsaved work.
+    pub fn dirty(&self) -> bool {
+        self.recovered || self.history.is_dirty()
     }
 
     /// Whether training runs now.

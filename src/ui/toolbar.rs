@@ -231,7 +231,7 @@ fn brand(ui: &mut Ui, state: &State, level: Level, theme: &Theme) {
     let name = ui.label(RichText::new(name_text(state, level)).font(theme::bold(14.0)));
     name.on_hover_text(state.path.as_ref().map_or_else(|| "Not saved in a file yet".to_owned(), |p| p.display().to_string()));
     let (rect, dot) = ui.allocate_exact_size(vec2(10.0, 24.0), Sense::hover());
-    if state.history.is_dirty() {
+    if state.dirty() {
         ui.painter().circle_filled(rect.center(), 3.5, theme.accent);
         dot.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, "unsaved changes"));
         dot.on_hover_text("There are unsaved changes.");
