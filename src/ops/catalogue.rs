@@ -1,9 +1,44 @@
 //! The one list of all kinds of node. A new kind is its file and one line here.
 
-use crate::ops::Kind;
+use crate::ops::{Kind, activation, loss};
 
 /// All kinds in the order of the palette.
-pub static CATALOGUE: &[Kind] = &[];
+pub static CATALOGUE: &[Kind] = &[
+    // Activations
+    Kind::of::<activation::Identity>(),
+    Kind::of::<activation::Heaviside>(),
+    Kind::of::<activation::Relu>(),
+    Kind::of::<activation::LeakyRelu>(),
+    Kind::of::<activation::Elu>(),
+    Kind::of::<activation::Selu>(),
+    Kind::of::<activation::Gelu>(),
+    Kind::of::<activation::Silu>(),
+    Kind::of::<activation::Mish>(),
+    Kind::of::<activation::Softplus>(),
+    Kind::of::<activation::Sigmoid>(),
+    Kind::of::<activation::Tanh>(),
+    Kind::of::<activation::Softsign>(),
+    Kind::of::<activation::HardTanh>(),
+    Kind::of::<activation::HardSigmoid>(),
+    Kind::of::<activation::HardSwish>(),
+    Kind::of::<activation::Relu6>(),
+    Kind::of::<activation::Softmax>(),
+    Kind::of::<activation::LogSoftmax>(),
+    // Losses
+    Kind::of::<loss::MseLoss>(),
+    Kind::of::<loss::L1Loss>(),
+    Kind::of::<loss::SmoothL1Loss>(),
+    Kind::of::<loss::HuberLoss>(),
+    Kind::of::<loss::MapeLoss>(),
+    Kind::of::<loss::BceLoss>(),
+    Kind::of::<loss::BceWithLogitsLoss>(),
+    Kind::of::<loss::HingeLoss>(),
+    Kind::of::<loss::CrossEntropyLoss>(),
+    Kind::of::<loss::NllLoss>(),
+    Kind::of::<loss::KlDivLoss>(),
+    Kind::of::<loss::L1Penalty>(),
+    Kind::of::<loss::L2Penalty>(),
+];
 
 /// The kind with this stable id.
 pub fn find(id: &str) -> Option<&'static Kind> {

@@ -77,7 +77,9 @@ impl ParamSpec {
             | (ParamKind::Floats, Value::Floats(_))
             | (ParamKind::Nodes, Value::Nodes(_)) => None,
             (ParamKind::Int { min, max }, Value::Int(x)) if (min..=max).contains(x) => None,
-            (ParamKind::Int { min, max }, Value::Int(x)) => Some(format!("{name} is {x}; it must be from {min} to {max}")),
+            (ParamKind::Int { min, max }, Value::Int(x)) => {
+                Some(format!("{name} is {x}; it must be from {min} to {max}"))
+            }
             (ParamKind::Float { min, max, .. }, Value::Float(x)) if (min..=max).contains(x) => None,
             (ParamKind::Float { min, max, .. }, Value::Float(x)) => {
                 Some(format!("{name} is {x}; it must be from {min} to {max}"))
@@ -104,10 +106,7 @@ impl Params {
     /// All parameters of `specs`: those set here, the default for the rest. Unknown names are dropped.
     pub fn filled(&self, specs: &[ParamSpec]) -> Self {
         Params(
-            specs
-                .iter()
-                .map(|s| (s.name.to_owned(), self.0.get(s.name).cloned().unwrap_or_else(s.default)))
-                .collect(),
+            specs.iter().map(|s| (s.name.to_owned(), self.0.get(s.name).cloned().unwrap_or_else(s.default))).collect(),
         )
     }
     /// The value set for `name`.

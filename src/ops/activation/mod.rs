@@ -1,1 +1,174 @@
-//! Kinds of the family: activation.
+//! Non-linearities: elementwise functions of one tensor, and softmax along an axis.
+
+mod elu;
+mod gelu;
+mod hard_sigmoid;
+mod hard_swish;
+mod hard_tanh;
+mod heaviside;
+mod identity;
+mod leaky_relu;
+pub(super) mod log_softmax;
+mod mish;
+mod relu;
+mod relu6;
+mod selu;
+mod sigmoid;
+mod silu;
+mod softmax;
+mod softplus;
+mod softsign;
+mod tanh;
+
+pub use elu::Elu;
+pub use gelu::Gelu;
+pub use hard_sigmoid::HardSigmoid;
+pub use hard_swish::HardSwish;
+pub use hard_tanh::HardTanh;
+pub use heaviside::Heaviside;
+pub use identity::Identity;
+pub use leaky_relu::LeakyRelu;
+pub use log_softmax::LogSoftmax;
+pub use mish::Mish;
+pub use relu::Relu;
+pub use relu6::Relu6;
+pub use selu::Selu;
+pub use sigmoid::Sigmoid;
+pub use silu::Silu;
+pub use softmax::Softmax;
+pub use softplus::Softplus;
+pub use softsign::Softsign;
+pub use tanh::Tanh;
+
+use crate::ops::{Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Reads, Role, Spec};
+use crate::tensor::{Scalar, kernels::elementwise};
+
+const READS_NOTHING: Reads = Reads { inputs: false, weights: false, output: false };
+const READS_INPUT: Reads = Reads { inputs: true, weights: false, output: false };
+const READS_OUTPUT: Reads = Reads { inputs: false, weights: false, output: true };
+
+/// What all activations have in common; each file names the rest.
+const UNARY: Spec = Spec {
+    id: "",
+    label: "",
+    category: Category::Activation,
+    role: Role::Compute,
+    inputs: Inputs::Fixed(&["input"]),
+    no_grad: &[],
+    params: &[],
+    reads: READS_INPUT,
+    formula: Formula { forward: "", local: "", chain: "" },
+    kinks: "",
+    doc: "",
+    torch: "",
+    onnx: "",
+};
+
+/// The chain rule of every elementwise function.
+const CHAIN: &str = r"\frac{\partial L}{\partial x_i} = \delta_i \, f'(x_i)";
+
+/// The shape rule of elementwise functions: the output is shaped as the input. `cost` operations per element.
+fn same_shape(ctx: &InferCtx, cost: u64) -> Result<Inferred, Fault> {
+    let output = ctx.inputs[0].clone();
+    let flops = cost * output.per_sample() as u64;
+    Ok(Inferred { output, flops, ..Inferred::default() })
+}
+
+/// `y = f(x)` for each element.
+fn unary<S: Scalar>(ctx: &mut Forward<S>, f: impl Fn(S) -> S + Sync) {
+    elementwise::map(ctx.inputs[0].data, ctx.output.data, f);
+}
+
+/// `∂L/∂x = f(x, δ)` for each element.
+fn backward_from_input<S: Scalar>(ctx: &mut Backward<S>, f: impl Fn(S, S) -> S + Sync) {
+    if let Some(grad) = &mut ctx.grad_inputs[0] {
+        elementwise::zip(ctx.inputs[0].data, ctx.grad_output.data, grad.data, f);
+    }
+}
+
+/// `∂L/∂x = f(y, δ)` for each element.
+fn backward_from_output<S: Scalar>(ctx: &mut Backward<S>, f: impl Fn(S, S) -> S + Sync) {
+    if let Some(grad) = &mut ctx.grad_inputs[0] {
+        elementwise::zip(ctx.output.data, ctx.grad_output.data, grad.data, f);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{Params, Precision as _, catalogue::CATALOGUE};
+    use crate::tensor::{View, ViewMut};
+
+    /// The output and the gradient for δ = 1 of the kind `id` at the points `x`, as one row.
+    fn run(id: &str, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let kind = crate::ops::catalogue::find(id).expect("the kind is in the catalogue");
+        let params = Params::default().filled(kind.spec.params);
+        let (shape, ones) = ([1, x.len()], vec![1.0; x.len()]);
+        let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let input = [View { shape: &shape, data: x }];
+        f64::forward(
+            kind,
+            &mut Forward {
+                params: &params,
+                inputs: &input,
+                weights: &[],
+                output: ViewMut { shape: &shape, data: &mut y },
+                saved: &mut [],
+            },
+        );
+        f64::backward(
+            kind,
+            &mut Backward {
+                params: &params,
+                inputs: &input,
+                weights: &[],
+                output: View { shape: &shape, data: &y },
+                saved: &[],
+                grad_output: View { shape: &shape, data: &ones },
+                grad_inputs: &mut [Some(ViewMut { shape: &shape, data: &mut dx })],
+                grad_weights: &mut [],
+            },
+        );
+        (y, dx)
+    }
+
+    #[test]
+    fn nan_goes_through_every_activation() {
+        for kind in CATALOGUE.iter().filter(|k| k.spec.category == Category::Activation) {
+            let (y, _) = run(kind.spec.id, &[f64::NAN]);
+            assert!(y[0].is_nan(), "{} hides a NaN behind {}", kind.spec.id, y[0]);
+        }
+    }
+
+    #[test]
+    fn at_a_kink_the_derivative_is_pytorchs() {
+        for (id, x, dx) in [
+            ("relu", 0.0, 0.0),
+            ("leaky_relu", 0.0, 0.01),
+            ("relu6", 6.0, 0.0),
+            ("hard_tanh", 1.0, 0.0),
+            ("hard_sigmoid", 3.0, 0.0),
+            ("heaviside", 0.0, 0.0),
+        ] {
+            assert_eq!(run(id, &[x]).1, [dx], "{id} at {x}");
+        }
+    }
+
+    #[test]
+    fn large_numbers_do_not_overflow() {
+        for kind in CATALOGUE.iter().filter(|k| k.spec.category == Category::Activation) {
+            let (y, dx) = run(kind.spec.id, &[-1e4, 1e4]);
+            assert!(y.iter().chain(&dx).all(|v| v.is_finite()), "{}: {y:?}, gradient {dx:?}", kind.spec.id);
+        }
+    }
+
+    #[test]
+    fn numbers_worked_by_hand() {
+        assert_eq!(run("heaviside", &[-2.0, 0.0, 3.0]).0, [0.0, 1.0, 1.0]);
+        assert_eq!(run("softsign", &[1.0, -3.0]), (vec![0.5, -0.75], vec![0.25, 0.0625]));
+        assert_eq!(run("hard_swish", &[-4.0, 0.0, 3.0]).0, [0.0, 0.0, 3.0]);
+        assert_eq!(run("softmax", &[0.0, 0.0]).0, [0.5, 0.5]);
+        let (y, dx) = run("sigmoid", &[3f64.ln()]);
+        assert!((y[0] - 0.75).abs() < 1e-15 && (dx[0] - 0.1875).abs() < 1e-15);
+    }
+}

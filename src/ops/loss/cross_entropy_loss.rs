@@ -1,0 +1,146 @@
+//! Softmax and cross-entropy in one, against class numbers or probabilities.
+//!
+//! Prediction `B×C` logits; target `B` or `B×1` class numbers 0…C−1, or `B×C` probabilities. Label smoothing:
+//! Szegedy et al. 2016.
+
+use super::shapes;
+use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor};
+use crate::ops::activation::log_softmax::log_sum_exp;
+use crate::ops::{
+    Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+};
+use crate::tensor::{Scalar, Shape, View, kernels::elementwise};
+
+/// See the module.
+pub struct CrossEntropyLoss;
+
+impl Op for CrossEntropyLoss {
+    const SPEC: Spec = Spec {
+        id: "cross_entropy_loss",
+        label: "Cross-entropy",
+        params: &[
+            REDUCTION,
+            ParamSpec {
+                name: "label_smoothing",
+                kind: ParamKind::Float { min: 0.0, max: 1.0, log: false },
+                default: || Value::Float(0.0),
+                unit: "",
+                doc: "The share of the target that is spread evenly over all classes. 0.1 keeps a network from becoming \
+                      overconfident.",
+            },
+            LOSS_WEIGHT,
+        ],
+        formula: Formula {
+            forward: r"L = -\frac{1}{B} \sum_b \sum_k q_{bk} \ln p_{bk}, \quad p_b = \operatorname{softmax}(x_b), \quad q_{bk} = (1 - \varepsilon)[k = y_b] + \tfrac{\varepsilon}{C}",
+            local: r"\frac{\partial L}{\partial x_{bk}} = \frac{1}{B} (p_{bk} - q_{bk})",
+            chain: r"\frac{\partial L}{\partial x_{bk}} = \frac{\delta}{B} (p_{bk} - q_{bk})",
+        },
+        doc: "The loss of choosing one class out of several. The prediction is one number per class, without softmax, \
+              which the loss contains; the target is the number of the right class, or a probability per class. Its \
+              gradient is predicted minus wanted probability. A network that guesses among C classes has the loss \
+              ln C; a class number that does not exist makes it NaN.",
+        torch: "torch.nn.CrossEntropyLoss",
+        onnx: "SoftmaxCrossEntropyLoss",
+        ..LOSS
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        let mut inferred = shapes::classes(ctx, true, 8)?;
+        inferred.saved = Some(Shape(vec![ctx.inputs[0].0[0]]));
+        Ok(inferred)
+    }
+
+    /// Saves `ln Σ exp(x)` of each row.
+    fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+        let (x, y) = (ctx.inputs[0], ctx.inputs[1]);
+        let (rows, c) = x.rows_cols();
+        elementwise::blocks(ctx.saved, 1, rows * c, |b, log_total| {
+            log_total[0] = log_sum_exp(&x.data[b * c..][..c], 0, 1);
+        });
+        let (log_total, want) = (&*ctx.saved, Wanted::of(ctx.params, x, y));
+        let total = elementwise::sum_rows(rows, c, |b| {
+            let row = &x.data[b * c..][..c];
+            let Some((keep, spread, class)) = want.row(b) else { return S::nan() };
+            let mut loss = S::zero();
+            match class {
+                Class::Number(t) => {
+                    loss += keep * (log_total[b] - row[t]);
+                    if spread != S::zero() {
+                        loss += spread * row.iter().fold(S::zero(), |s, &v| s + (log_total[b] - v));
+                    }
+                }
+                Class::Probabilities(q) => {
+                    for (&q, &v) in q.iter().zip(row) {
+                        loss += (keep * q + spread) * (log_total[b] - v);
+                    }
+                }
+            }
+            loss
+        });
+        ctx.output.data[0] = total / divisor(ctx.params, rows, rows);
+    }
+
+    fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+        let (x, log_total) = (ctx.inputs[0], ctx.saved);
+        let (rows, c) = x.rows_cols();
+        let want = Wanted::of(ctx.params, x, ctx.inputs[1]);
+        let scale = ctx.grad_output.data[0] / divisor::<S>(ctx.params, rows, rows);
+        let Some(grad) = &mut ctx.grad_inputs[0] else { return };
+        elementwise::blocks(grad.data, c, rows * c, |b, dx| {
+            let row = &x.data[b * c..][..c];
+            let Some((keep, spread, class)) = want.row(b) else { return dx.fill(S::nan()) };
+            let p = |k: usize| (row[k] - log_total[b]).exp();
+            match class {
+                Class::Number(t) => {
+                    for k in 0..c {
+                        dx[k] = scale * (p(k) - spread);
+                    }
+                    dx[t] = scale * (p(t) - spread - keep);
+                }
+                Class::Probabilities(q) => {
+                    // Probabilities that do not add up to 1 weigh the whole row.
+                    let mass = q.iter().fold(S::zero(), |s, &q| s + (keep * q + spread));
+                    for k in 0..c {
+                        dx[k] = scale * (p(k) * mass - keep * q[k] - spread);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The target distribution of each row.
+struct Wanted<'a, S> {
+    target: &'a [S],
+    classes: usize,
+    soft: bool,
+    smoothing: S,
+}
+
+enum Class<'a, S> {
+    Number(usize),
+    Probabilities(&'a [S]),
+}
+
+impl<'a, S: Scalar> Wanted<'a, S> {
+    fn of(params: &Params, x: View<S>, y: View<'a, S>) -> Self {
+        let soft = y.shape.len() == 2 && y.shape == x.shape;
+        Wanted { target: y.data, classes: x.rows_cols().1, soft, smoothing: S::of(params.float("label_smoothing")) }
+    }
+
+    /// What the target itself weighs, what is spread to each class, and the target; `None` if there is no such class.
+    fn row(&self, b: usize) -> Option<(S, S, Class<'a, S>)> {
+        let class = if self.soft {
+            Class::Probabilities(&self.target[b * self.classes..][..self.classes])
+        } else {
+            Class::Number(class_of(self.target[b], self.classes)?)
+        };
+        Some((S::one() - self.smoothing, self.smoothing / S::of(self.classes as f64), class))
+    }
+}
+
+/// The class whose number is written as `y`, if there is one.
+pub(super) fn class_of<S: Scalar>(y: S, classes: usize) -> Option<usize> {
+    let y = y.to64();
+    (y.fract() == 0.0 && (0.0..classes as f64).contains(&y)).then_some(y as usize)
+}

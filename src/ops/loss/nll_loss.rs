@@ -1,0 +1,52 @@
+//! Negative log-likelihood of class numbers under log-probabilities.
+
+use super::cross_entropy_loss::class_of;
+use super::shared::{LOSS, divisor};
+use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::tensor::{Scalar, kernels::elementwise};
+
+/// See the module.
+pub struct NllLoss;
+
+impl Op for NllLoss {
+    const SPEC: Spec = Spec {
+        id: "nll_loss",
+        label: "Negative log-likelihood",
+        formula: Formula {
+            forward: r"L = -\frac{1}{B} \sum_b x_{b,\,y_b}",
+            local: r"\frac{\partial L}{\partial x_{bk}} = -\frac{1}{B} [k = y_b]",
+            chain: r"\frac{\partial L}{\partial x_{bk}} = -\frac{\delta}{B} [k = y_b]",
+        },
+        doc: "Takes logarithms of probabilities, as log-softmax gives them, and the number of the right class; the \
+              loss is minus the logarithm that stands at the right class. Log-softmax and this loss together are \
+              cross-entropy. A class number that does not exist makes the loss NaN.",
+        torch: "torch.nn.NLLLoss",
+        onnx: "NegativeLogLikelihoodLoss",
+        ..LOSS
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        super::shapes::classes(ctx, false, 1)
+    }
+
+    fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+        let (x, y) = (ctx.inputs[0], ctx.inputs[1].data);
+        let (rows, c) = x.rows_cols();
+        let total = elementwise::sum_rows(rows, 1, |b| class_of(y[b], c).map_or(S::nan(), |t| -x.data[b * c + t]));
+        ctx.output.data[0] = total / divisor(ctx.params, rows, rows);
+    }
+
+    fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+        let (x, y) = (ctx.inputs[0], ctx.inputs[1].data);
+        let (rows, c) = x.rows_cols();
+        let scale = ctx.grad_output.data[0] / divisor::<S>(ctx.params, rows, rows);
+        let Some(grad) = &mut ctx.grad_inputs[0] else { return };
+        elementwise::blocks(grad.data, c, rows * c, |b, dx| match class_of(y[b], c) {
+            Some(t) => {
+                dx.fill(S::zero());
+                dx[t] = -scale;
+            }
+            None => dx.fill(S::nan()),
+        });
+    }
+}

@@ -1,0 +1,397 @@
+//! Every kind of the catalogue, without naming any: PyTorch's numbers, finite differences, shapes, texts.
+
+use chainrule::ops::{
+    Backward, Forward, Hint, InferCtx, Inferred, Inputs, Kind, ParamKind, Params, Precision, Role, Value,
+    catalogue::CATALOGUE,
+};
+use chainrule::tensor::{Dim, Shape, View, ViewMut, stream};
+use rand::RngExt as _;
+use serde_json::Value as Json;
+
+/// Batch size where a shape has the symbol.
+const BATCH: usize = 3;
+
+/// A dense tensor.
+#[derive(Clone, Debug)]
+struct Tensor<S> {
+    shape: Vec<usize>,
+    data: Vec<S>,
+}
+
+impl<S: Precision> Tensor<S> {
+    fn new(shape: Vec<usize>, data: Vec<f64>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), data.len());
+        Tensor { shape, data: data.into_iter().map(S::of).collect() }
+    }
+    fn nan(shape: Vec<usize>) -> Self {
+        let n = shape.iter().product();
+        Tensor { shape, data: vec![S::nan(); n] }
+    }
+    /// The tensor, or only its shape where the kind does not claim to read it.
+    fn view(&self, claimed: bool) -> View<'_, S> {
+        View { shape: &self.shape, data: if claimed { &self.data } else { &[] } }
+    }
+    fn view_mut(&mut self) -> ViewMut<'_, S> {
+        ViewMut { shape: &self.shape, data: &mut self.data }
+    }
+}
+
+/// One node with numbers in it.
+struct Node<'a, S> {
+    kind: &'a Kind,
+    params: Params,
+    inputs: Vec<Tensor<S>>,
+    weights: Vec<Tensor<S>>,
+    inferred: Inferred,
+    batch: usize,
+}
+
+impl<S: Precision> Node<'_, S> {
+    /// Output and what is saved.
+    fn forward(&self) -> (Tensor<S>, Vec<S>) {
+        let mut output = Tensor::nan(self.inferred.output.concrete(self.batch));
+        let mut saved = vec![S::nan(); self.inferred.saved.as_ref().map_or(0, |s| s.len(self.batch))];
+        let inputs: Vec<_> = self.inputs.iter().map(|t| t.view(true)).collect();
+        let weights: Vec<_> = self.weights.iter().map(|t| t.view(true)).collect();
+        let output_view = output.view_mut();
+        let mut ctx = Forward {
+            params: &self.params,
+            inputs: &inputs,
+            weights: &weights,
+            output: output_view,
+            saved: &mut saved,
+        };
+        S::forward(self.kind, &mut ctx);
+        (output, saved)
+    }
+
+    /// Gradients of inputs (none for those without) and of weights, given nothing but what the kind claims to read.
+    fn backward(&self, out: &Tensor<S>, saved: &[S], grad: &Tensor<S>) -> (Vec<Option<Tensor<S>>>, Vec<Tensor<S>>) {
+        let spec = self.kind.spec;
+        let mut dx: Vec<_> = (0..self.inputs.len())
+            .map(|k| (!spec.no_grad.contains(&k)).then(|| Tensor::nan(self.inputs[k].shape.clone())))
+            .collect();
+        let mut dw: Vec<_> = self.weights.iter().map(|w| Tensor::nan(w.shape.clone())).collect();
+        let inputs: Vec<_> = self.inputs.iter().map(|t| t.view(spec.reads.inputs)).collect();
+        let weights: Vec<_> = self.weights.iter().map(|t| t.view(spec.reads.weights)).collect();
+        let mut grad_inputs: Vec<_> = dx.iter_mut().map(|t| t.as_mut().map(Tensor::view_mut)).collect();
+        let mut grad_weights: Vec<_> = dw.iter_mut().map(|t| Some(t.view_mut())).collect();
+        let mut ctx = Backward {
+            params: &self.params,
+            inputs: &inputs,
+            weights: &weights,
+            output: out.view(spec.reads.output),
+            saved,
+            grad_output: grad.view(true),
+            grad_inputs: &mut grad_inputs,
+            grad_weights: &mut grad_weights,
+        };
+        S::backward(self.kind, &mut ctx);
+        (dx, dw)
+    }
+}
+
+fn infer(kind: &Kind, params: &Params, inputs: &[Shape]) -> Option<Inferred> {
+    let (features, target) = (Shape::batch(&[4]), Shape::batch(&[1]));
+    let ctx = InferCtx { params, inputs, features: Some(&features), target: Some(&target) };
+    (kind.infer)(&ctx).ok()
+}
+
+/// Kinds that compute; the others are filled by the engine.
+fn computing() -> impl Iterator<Item = &'static Kind> {
+    CATALOGUE.iter().filter(|k| !matches!(k.spec.role, Role::Features | Role::Target))
+}
+
+// ---- PyTorch's numbers
+
+fn golden_cases() -> Vec<Json> {
+    let text = include_str!("fixtures/golden/ops.json");
+    serde_json::from_str(text).expect("the fixture is JSON")
+}
+
+fn numbers(json: &Json) -> Vec<f64> {
+    json.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
+}
+
+fn tensor<S: Precision>(json: &Json) -> Tensor<S> {
+    let shape = numbers(&json["shape"]).iter().map(|&n| n as usize).collect();
+    Tensor::new(shape, numbers(&json["data"]))
+}
+
+fn golden_params(kind: &Kind, json: &Json) -> Params {
+    let mut params = Params::default();
+    for (name, x) in json.as_object().expect("parameters are an object") {
+        let spec = kind.spec.param(name).unwrap_or_else(|| panic!("{kind:?} has no parameter {name}"));
+        let value = match spec.kind {
+            ParamKind::Bool => Value::Bool(x.as_bool().expect("a switch")),
+            ParamKind::Int { .. } => Value::Int(x.as_i64().expect("a whole number")),
+            ParamKind::Float { .. } => Value::Float(x.as_f64().expect("a number")),
+            ParamKind::Choice(_) => Value::Text(x.as_str().expect("a name").into()),
+            ParamKind::Ints => Value::Ints(numbers(x).iter().map(|&n| n as i64).collect()),
+            ParamKind::Floats => Value::Floats(numbers(x)),
+            ParamKind::Nodes => panic!("no case names nodes"),
+        };
+        params.0.insert(name.clone(), value);
+    }
+    params.filled(kind.spec.params)
+}
+
+fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
+    let name = format!("{} {} in {}", kind.spec.id, case["params"], S::NAME);
+    let params = golden_params(kind, &case["params"]);
+    let inputs: Vec<Tensor<S>> = case["inputs"].as_array().expect("a list").iter().map(tensor).collect();
+    let want = tensor::<f64>(&case["output"]);
+    let batch = inputs.first().and_then(|t| t.shape.first().copied()).unwrap_or(1);
+    // With the batch symbol where the kind takes it, else with plain numbers.
+    let symbolic = |t: &Tensor<S>| match t.shape.split_first() {
+        Some((&n, rest)) if n == batch => Shape::batch(rest),
+        _ => Shape::fixed(&t.shape),
+    };
+    let shapes: [Vec<Shape>; 2] =
+        [inputs.iter().map(symbolic).collect(), inputs.iter().map(|t| Shape::fixed(&t.shape)).collect()];
+    let inferred = shapes
+        .iter()
+        .filter_map(|s| infer(kind, &params, s))
+        .find(|i| i.output.concrete(batch) == want.shape)
+        .unwrap_or_else(|| panic!("{name}: no shape rule gives {:?}", want.shape));
+    let weights = inferred.weights.iter().map(|w| tensor(&case["weights"][w.name])).collect();
+    let node = Node { kind, params, inputs, weights, inferred, batch };
+    let (out, saved) = node.forward();
+    let (dx, dw) = node.backward(&out, &saved, &tensor(&case["grad_output"]));
+    let loosened = FIXTURE_ROUNDED.iter().find(|(id, _)| *id == kind.spec.id).map_or(0.0, |(_, t)| *t);
+    let near = |what: &str, got: &Tensor<S>, want: &Json| {
+        let tolerance = if what == "output" { tolerance } else { tolerance.max(loosened) };
+        for (i, (a, b)) in got.data.iter().zip(numbers(&want["data"])).enumerate() {
+            let error = (a.to64() - b).abs() / b.abs().max(1.0);
+            assert!(error <= tolerance, "{name}: {what}[{i}] is {a}, PyTorch has {b}");
+        }
+    };
+    near("output", &out, &case["output"]);
+    for (k, dx) in dx.iter().enumerate() {
+        if let (Some(dx), false) = (dx, case["grad_inputs"][k].is_null()) {
+            near(&format!("grad_inputs[{k}]"), dx, &case["grad_inputs"][k]);
+        }
+    }
+    for (spec, dw) in node.inferred.weights.iter().zip(&dw) {
+        near(spec.name, dw, &case["grad_weights"][spec.name]);
+    }
+}
+
+/// Gradients for which the fixture itself is only single-precision: kind and tolerance.
+///
+/// PyTorch multiplies by the `float` constant `1.0f / 6.0f` here even in double precision, 3e-8 off the true slope.
+const FIXTURE_ROUNDED: &[(&str, f64)] = &[("hard_sigmoid", 1e-7)];
+
+#[test]
+fn pytorch_computes_the_same() {
+    let mut ran = 0;
+    for case in golden_cases() {
+        let Some(kind) = CATALOGUE.iter().find(|k| case["op"] == k.spec.id) else { continue };
+        golden_case::<f64>(kind, &case, 1e-10);
+        golden_case::<f32>(kind, &case, 1e-5);
+        ran += 1;
+    }
+    assert!(ran >= 48, "only {ran} cases had a kind in the catalogue");
+}
+
+// ---- finite differences
+
+/// Shapes tried for the inputs of a kind, by number of inputs.
+fn candidates(kind: &Kind) -> Vec<Vec<Shape>> {
+    let (b, f) = (Shape::batch, Shape::fixed);
+    let one = [b(&[4]), b(&[3, 2]), b(&[]), b(&[2, 4, 4]), f(&[3, 4]), f(&[2])];
+    let two = [
+        (b(&[4]), b(&[4])),
+        (b(&[4]), b(&[])),
+        (b(&[1]), b(&[1])),
+        (b(&[4]), f(&[4])),
+        (b(&[4]), f(&[4, 2])),
+        (b(&[2, 4]), b(&[4, 3])),
+        (f(&[3, 4]), f(&[4, 2])),
+        (f(&[3, 1]), f(&[1, 4])),
+        (b(&[4]), b(&[2])),
+    ];
+    let mut all: Vec<Vec<Shape>> = vec![];
+    let counts = match kind.spec.inputs {
+        Inputs::Fixed(names) => vec![names.len()],
+        Inputs::Variadic(least) => (least.max(1)..=3).collect(),
+    };
+    for n in counts {
+        match n {
+            0 => all.push(vec![]),
+            1 => all.extend(one.iter().map(|s| vec![s.clone()])),
+            2 => all.extend(two.iter().map(|(x, y)| vec![x.clone(), y.clone()])),
+            n => all.extend(one.iter().map(|s| vec![s.clone(); n])),
+        }
+    }
+    all
+}
+
+/// The defaults, and the defaults with one parameter changed.
+fn variations(kind: &Kind) -> Vec<Params> {
+    let mut all = vec![Params::default().filled(kind.spec.params)];
+    for spec in kind.spec.params {
+        let values = match (spec.kind, (spec.default)()) {
+            (ParamKind::Choice(names), _) => names.iter().map(|n| Value::Text((*n).into())).collect(),
+            (_, Value::Bool(x)) => vec![Value::Bool(!x)],
+            (_, Value::Int(x)) => vec![Value::Int(x + 1), Value::Int(x + 2), Value::Int(1)],
+            (_, Value::Float(x)) => vec![Value::Float(0.5 * x + 0.1), Value::Float(1.5 * x)],
+            (_, Value::Ints(_)) => vec![Value::Ints(vec![1]), Value::Ints(vec![-1])],
+            _ => vec![],
+        };
+        for value in values.into_iter().filter(|v| spec.reject(v).is_none()) {
+            let mut params = all[0].clone();
+            params.0.insert(spec.name.into(), value);
+            all.push(params);
+        }
+    }
+    all
+}
+
+/// Elements checked and skipped. The differentiated scalar is `Σ output · g`.
+fn differences(node: &mut Node<f64>, g: &[f64]) -> Option<(usize, usize)> {
+    const H: f64 = 1e-5;
+    let value = |node: &Node<f64>| node.forward().0.data.iter().zip(g).map(|(y, g)| y * g).sum::<f64>();
+    let (out, saved) = node.forward();
+    if out.data.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    let grad = Tensor::new(out.shape.clone(), g.to_vec());
+    let (dx, dw) = node.backward(&out, &saved, &grad);
+    let here = value(node);
+    let (mut checked, mut skipped) = (0, 0);
+    let n_inputs = node.inputs.len();
+    for (k, d) in dx.into_iter().chain(dw.into_iter().map(Some)).enumerate() {
+        let Some(d) = d else { continue };
+        for i in 0..d.data.len() {
+            let mut moved = |h: f64| {
+                let at = |node: &mut Node<f64>, h: f64| {
+                    let t = if k < n_inputs { &mut node.inputs[k] } else { &mut node.weights[k - n_inputs] };
+                    t.data[i] += h;
+                };
+                let before = if k < n_inputs { node.inputs[k].data[i] } else { node.weights[k - n_inputs].data[i] };
+                at(node, h);
+                let y = value(node);
+                let t = if k < n_inputs { &mut node.inputs[k] } else { &mut node.weights[k - n_inputs] };
+                t.data[i] = before;
+                y
+            };
+            let (up, down) = (moved(H), moved(-H));
+            let (right, left, central) = ((up - here) / H, (here - down) / H, (up - down) / (2.0 * H));
+            let kink = (right - left).abs() > 1e-2 * central.abs().max(1.0);
+            if kink && !node.kind.spec.kinks.is_empty() {
+                skipped += 1;
+                continue;
+            }
+            let rounding = 8.0 * f64::EPSILON * here.abs() / H;
+            assert!(
+                (d.data[i] - central).abs() <= 1e-6 * central.abs().max(1.0) + rounding,
+                "{:?} {:?}: gradient {i} of tensor {k} is {}, the difference quotient {central}",
+                node.kind,
+                node.params,
+                d.data[i],
+            );
+            checked += 1;
+        }
+    }
+    Some((checked, skipped))
+}
+
+#[test]
+fn gradients_agree_with_finite_differences_and_nothing_unclaimed_is_read() {
+    let mut rng = stream(7, 0);
+    for kind in computing() {
+        let (mut checked, mut skipped, mut ran) = (0, 0, false);
+        for params in variations(kind) {
+            for shapes in candidates(kind) {
+                let Some(inferred) = infer(kind, &params, &shapes) else { continue };
+                // Any numbers, probabilities, and targets that are classes.
+                for (lo, hi, whole) in [(-2.0, 2.0, false), (-2.0, 2.0, true), (0.05, 0.95, false), (0.05, 0.95, true)]
+                {
+                    let mut draw = |shape: Vec<usize>, whole: bool| {
+                        let n = shape.iter().product();
+                        let data = (0..n).map(|_| lo + (hi - lo) * rng.random::<f64>());
+                        let data = data.map(|x| if whole { f64::from(x > 0.5) } else { x }).collect();
+                        Tensor::new(shape, data)
+                    };
+                    let inputs = shapes.iter().enumerate();
+                    let inputs =
+                        inputs.map(|(k, s)| draw(s.concrete(BATCH), whole && kind.spec.no_grad.contains(&k))).collect();
+                    let weights = inferred.weights.iter().map(|w| draw(w.shape.clone(), false)).collect();
+                    let g = draw(inferred.output.concrete(BATCH), false).data;
+                    let (params, inferred) = (params.clone(), inferred.clone());
+                    let mut node = Node { kind, params, inputs, weights, inferred, batch: BATCH };
+                    if let Some((c, s)) = differences(&mut node, &g) {
+                        (checked, skipped, ran) = (checked + c, skipped + s, true);
+                    }
+                }
+            }
+        }
+        assert!(ran, "{kind:?}: no inputs were found that give finite outputs");
+        assert!(checked >= skipped, "{kind:?}: {checked} gradients checked, {skipped} skipped at kinks");
+    }
+}
+
+// ---- shapes and texts
+
+#[test]
+fn what_is_inferred_is_what_is_written() {
+    for kind in computing() {
+        for shapes in candidates(kind) {
+            let params = Params::default().filled(kind.spec.params);
+            let Some(inferred) = infer(kind, &params, &shapes) else { continue };
+            let one = |shape: Vec<usize>| Tensor::<f32>::new(shape.clone(), vec![0.5; shape.iter().product()]);
+            let class = |k: usize, s: &Shape| match kind.spec.no_grad.contains(&k) {
+                true => Tensor::new(s.concrete(BATCH), vec![0.0; s.len(BATCH)]),
+                false => one(s.concrete(BATCH)),
+            };
+            let inputs = shapes.iter().enumerate().map(|(k, s)| class(k, s)).collect();
+            let weights = inferred.weights.iter().map(|w| one(w.shape.clone())).collect();
+            let (out, saved) = Node { kind, params, inputs, weights, inferred, batch: BATCH }.forward();
+            let written = out.data.iter().chain(&saved).all(|x| !x.is_nan());
+            assert!(written, "{kind:?} leaves elements of its output unwritten for {shapes:?}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_teaches_and_its_defaults_are_allowed() {
+    for (i, kind) in CATALOGUE.iter().enumerate() {
+        let s = kind.spec;
+        assert!(CATALOGUE[..i].iter().all(|k| k.spec.id != s.id), "two kinds are called {}", s.id);
+        assert!(!s.id.is_empty() && !s.label.is_empty(), "{i} has no name");
+        assert!(s.doc.len() > 80 && s.doc.ends_with('.'), "{} explains too little", s.id);
+        assert!(!s.formula.forward.is_empty(), "{} has no formula", s.id);
+        if !matches!(s.role, Role::Features | Role::Target) && !matches!(s.inputs, Inputs::Fixed(&[])) {
+            assert!(!s.formula.local.is_empty() && !s.formula.chain.is_empty(), "{} has no derivative", s.id);
+        }
+        for p in s.params {
+            assert_eq!(p.reject(&(p.default)()), None, "default of {} in {}", p.name, s.id);
+            assert!(!p.doc.is_empty(), "{} of {} is not explained", p.name, s.id);
+        }
+        assert!(!s.is_loss() || s.param("loss_weight").is_some(), "{} has no loss_weight", s.id);
+    }
+}
+
+#[test]
+fn faults_hint_at_kinds_and_parameters_that_exist() {
+    let sizes =
+        [Shape::scalar(), Shape::batch(&[]), Shape::batch(&[1]), Shape::batch(&[5, 2]), Shape(vec![Dim::Batch; 2])];
+    for kind in CATALOGUE {
+        let params = Params::default().filled(kind.spec.params);
+        let Inputs::Fixed(names) = kind.spec.inputs else { continue };
+        for (a, b) in sizes.iter().flat_map(|a| sizes.iter().map(move |b| (a, b))) {
+            let inputs: Vec<Shape> = [a, b].into_iter().cycle().take(names.len()).cloned().collect();
+            let ctx = InferCtx { params: &params, inputs: &inputs, features: Some(a), target: Some(b) };
+            let Err(fault) = (kind.infer)(&ctx) else { continue };
+            assert!(!fault.message.is_empty(), "{kind:?} refuses {inputs:?} without a word");
+            for hint in fault.hints {
+                match hint {
+                    Hint::Set(name, _) => assert!(kind.spec.param(name).is_some(), "{kind:?} has no {name}"),
+                    // Hints may name kinds of any family.
+                    Hint::InsertBefore(pin, id, _) => assert!(pin < names.len() && !id.is_empty(), "{kind:?}"),
+                }
+            }
+        }
+    }
+}
