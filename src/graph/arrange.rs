@@ -41,7 +41,11 @@ impl Graph {
                         .chain(self.outputs(*id).iter().map(|w| w.to).filter(|_| sweep > 0))
                         .filter_map(|n| y.get(&n).copied())
                         .collect();
-                    if near.is_empty() { y.get(id).copied().unwrap_or(0.0) } else { near.iter().sum::<f32>() / near.len() as f32 }
+                    if near.is_empty() {
+                        y.get(id).copied().unwrap_or(0.0)
+                    } else {
+                        near.iter().sum::<f32>() / near.len() as f32
+                    }
                 };
                 let wishes: BTreeMap<NodeId, f32> = nodes.iter().map(|id| (*id, wish(id))).collect();
                 nodes.sort_by(|a, b| wishes[a].total_cmp(&wishes[b]).then(a.cmp(b)));

@@ -124,16 +124,20 @@ impl Graph {
                 }
                 Ok(())
             }
-            Edit::Add(node) if node.id < self.next_id() => {
-                Err(EditError::new(format!("id {} was given before; the next free one is {}", node.id.0, self.next_id().0)))
-            }
+            Edit::Add(node) if node.id < self.next_id() => Err(EditError::new(format!(
+                "id {} was given before; the next free one is {}",
+                node.id.0,
+                self.next_id().0
+            ))),
             Edit::Add(node) => self.insert(node.clone()),
             Edit::Remove(ids) => self.remove(ids),
             Edit::Connect(w) => self.connect(*w),
             Edit::Disconnect(w) => self.disconnect(*w),
             Edit::SetParam { node, name, value } => self.set_param(*node, name, value),
             Edit::Move(places) => {
-                if let Some((id, _)) = places.iter().find(|(id, p)| self.node(*id).is_none() || !p.iter().all(|x| x.is_finite())) {
+                if let Some((id, _)) =
+                    places.iter().find(|(id, p)| self.node(*id).is_none() || !p.iter().all(|x| x.is_finite()))
+                {
                     return Err(EditError::new(format!("{} cannot be moved there", self.label(*id))));
                 }
                 for (id, pos) in places {
@@ -143,7 +147,9 @@ impl Graph {
                 Ok(())
             }
             Edit::Rename { node, name } => self.rename(*node, name),
-            Edit::AddFrame(frame) if self.frames.iter().any(|f| f.id == frame.id) => Err(EditError::new("that frame exists")),
+            Edit::AddFrame(frame) if self.frames.iter().any(|f| f.id == frame.id) => {
+                Err(EditError::new("that frame exists"))
+            }
             Edit::AddFrame(frame) => {
                 self.frames.push(frame.clone());
                 Ok(())
@@ -215,7 +221,10 @@ impl Graph {
     fn disconnect(&mut self, w: Wire) -> Result<(), EditError> {
         if !self.unlink(w) {
             let ends = (self.label(w.from), self.label(w.to));
-            return Err(EditError::new(format!("there is no wire from {} into input {} of {}", ends.0, w.input, ends.1)));
+            return Err(EditError::new(format!(
+                "there is no wire from {} into input {} of {}",
+                ends.0, w.input, ends.1
+            )));
         }
         self.compact(w.to);
         Ok(())
@@ -234,7 +243,8 @@ impl Graph {
     fn set_param(&mut self, id: NodeId, name: &str, value: &Value) -> Result<(), EditError> {
         let node = self.node(id).ok_or_else(|| EditError::new(format!("there is no {}", self.label(id))))?;
         if let Some(spec) = node.spec() {
-            let p = spec.param(name).ok_or_else(|| EditError::new(format!("{} has no parameter {name}", spec.label)))?;
+            let p =
+                spec.param(name).ok_or_else(|| EditError::new(format!("{} has no parameter {name}", spec.label)))?;
             if let Some(why) = p.reject(value) {
                 return Err(EditError::new(why));
             }

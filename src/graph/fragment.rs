@@ -43,7 +43,8 @@ impl Graph {
             }
             edits.push(Edit::Add(copy));
         }
-        let inner = fragment.wires.iter().filter_map(|w| Some(Wire { from: *ids.get(&w.from)?, to: *ids.get(&w.to)?, ..*w }));
+        let inner =
+            fragment.wires.iter().filter_map(|w| Some(Wire { from: *ids.get(&w.from)?, to: *ids.get(&w.to)?, ..*w }));
         edits.extend(inner.map(Edit::Connect));
         (Edit::Batch { label: "Paste".into(), edits }, ids.into_values().collect())
     }

@@ -37,7 +37,8 @@ impl Graph {
         let mut out = Inference::default();
         let order = self.order().unwrap_or_else(|cycle| {
             let names: Vec<String> = cycle.iter().map(|id| self.label(*id)).collect();
-            let message = format!("these nodes form a cycle or depend on one: {}; remove one of the wires", names.join(", "));
+            let message =
+                format!("these nodes form a cycle or depend on one: {}; remove one of the wires", names.join(", "));
             out.diagnostics.push(Diagnostic::new(Severity::Error, cycle.first().copied(), message));
             let cyclic: BTreeSet<NodeId> = cycle.into_iter().collect();
             self.index.keys().copied().filter(|id| !cyclic.contains(id)).collect()
@@ -53,7 +54,8 @@ impl Graph {
 
     fn infer_node(&self, node: &Node, features: Option<&Shape>, target: Option<&Shape>, out: &mut Inference) {
         let Some(kind) = node.kind() else {
-            let message = format!("the kind \"{}\" is not known to this version; the node is kept but cannot run", node.kind);
+            let message =
+                format!("the kind \"{}\" is not known to this version; the node is kept but cannot run", node.kind);
             return out.diagnostics.push(Diagnostic::new(Severity::Error, Some(node.id), message));
         };
         let spec = kind.spec;

@@ -18,7 +18,10 @@ impl Graph {
         if let Some(spec) = b.spec() {
             match spec.inputs {
                 _ if spec.role == Role::Penalty => {
-                    return Some(format!("{} reads the weights that its parameter names; it takes no wires", spec.label));
+                    return Some(format!(
+                        "{} reads the weights that its parameter names; it takes no wires",
+                        spec.label
+                    ));
                 }
                 Inputs::Fixed([]) => return Some(format!("{} is a source; it has no inputs", spec.label)),
                 Inputs::Fixed(names) if input >= names.len() => {
@@ -32,7 +35,9 @@ impl Graph {
                     return Some(format!("{} is one number to minimise; it does not feed a {}", a.name, spec.label));
                 }
                 if source.role == Role::Target && spec.category != Category::Math && !spec.no_grad.contains(&input) {
-                    return Some("the target would leak into the prediction; it belongs into the target pin of a loss".into());
+                    return Some(
+                        "the target would leak into the prediction; it belongs into the target pin of a loss".into(),
+                    );
                 }
             }
         }

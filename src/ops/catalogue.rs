@@ -1,10 +1,16 @@
 //! The one list of all kinds of node. A new kind is its file and one line here.
 
-use crate::ops::{Kind, activation, loss};
+use crate::ops::{Kind, activation, layer, loss, math, source};
 
 /// All kinds in the order of the palette.
 pub static CATALOGUE: &[Kind] = &[
     // Activations
+    Kind::of::<source::Input>(),
+    Kind::of::<source::Target>(),
+    Kind::of::<source::Constant>(),
+    Kind::of::<source::Parameter>(),
+    Kind::of::<layer::Linear>(),
+    Kind::of::<layer::Flatten>(),
     Kind::of::<activation::Identity>(),
     Kind::of::<activation::Heaviside>(),
     Kind::of::<activation::Relu>(),
@@ -24,6 +30,16 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<activation::Relu6>(),
     Kind::of::<activation::Softmax>(),
     Kind::of::<activation::LogSoftmax>(),
+    Kind::of::<math::Add>(),
+    Kind::of::<math::Sub>(),
+    Kind::of::<math::Mul>(),
+    Kind::of::<math::Div>(),
+    Kind::of::<math::MatMul>(),
+    Kind::of::<math::Sum>(),
+    Kind::of::<math::Mean>(),
+    Kind::of::<math::Concat>(),
+    Kind::of::<math::Reshape>(),
+    Kind::of::<math::Transpose>(),
     // Losses
     Kind::of::<loss::MseLoss>(),
     Kind::of::<loss::L1Loss>(),

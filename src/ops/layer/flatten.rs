@@ -45,8 +45,11 @@ impl Op for Flatten {
         }
         let rest = &x.0[start.min(x.rank())..];
         if rest.len() > 1 && rest.contains(&Dim::Batch) {
-            return Err(Fault::at(0, format!("{x} arrives: flattening from axis {start} would mix the samples of the batch"))
-                .hint(crate::ops::Hint::Set("start_dim", Value::Int(start as i64 + 1))));
+            return Err(Fault::at(
+                0,
+                format!("{x} arrives: flattening from axis {start} would mix the samples of the batch"),
+            )
+            .hint(crate::ops::Hint::Set("start_dim", Value::Int(start as i64 + 1))));
         }
         let mut out = x.0[..start.min(x.rank())].to_vec();
         match rest {

@@ -56,7 +56,10 @@ impl Op for Linear {
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         let x = &ctx.inputs[0];
         let Some((last, front)) = x.0.split_last() else {
-            return Err(Fault::at(0, "a linear layer needs at least one axis of features, but a single number arrives"));
+            return Err(Fault::at(
+                0,
+                "a linear layer needs at least one axis of features, but a single number arrives",
+            ));
         };
         let Dim::Fixed(inputs) = *last else {
             let message = format!("{x} arrives: its last axis is the batch, so there are no features to weigh");

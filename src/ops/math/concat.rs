@@ -43,7 +43,10 @@ impl Op for Concat {
             let same = x.rank() == first.rank() && (0..x.rank()).all(|i| i == axis || x.0[i] == first.0[i]);
             if !same {
                 let wrong = (0..x.rank().min(first.rank())).find(|i| *i != axis && x.0[*i] != first.0[*i]);
-                let fault = Fault::at(k, format!("{x} cannot be joined to {first} along axis {axis}: all other axes must agree"));
+                let fault = Fault::at(
+                    k,
+                    format!("{x} cannot be joined to {first} along axis {axis}: all other axes must agree"),
+                );
                 return Err(match wrong {
                     Some(i) => fault.axis(i),
                     None => fault,
@@ -51,7 +54,9 @@ impl Op for Concat {
             }
             match x.0[axis] {
                 Dim::Fixed(n) => total += n,
-                Dim::Batch => return Err(Fault::at(k, format!("{x}: samples cannot be joined along the batch axis")).axis(axis)),
+                Dim::Batch => {
+                    return Err(Fault::at(k, format!("{x}: samples cannot be joined along the batch axis")).axis(axis));
+                }
             }
         }
         let mut out = first.clone();

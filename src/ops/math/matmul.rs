@@ -34,7 +34,11 @@ impl Op for MatMul {
             return Err(Fault::at(pin, format!("{a} times {b}: both must be matrices, or stacks of as many axes")));
         }
         if a.0[ra - 1] != b.0[rb - 2] {
-            let message = format!("{a} times {b}: the last axis of the first ({}) must equal the last but one of the second ({})", a.0[ra - 1], b.0[rb - 2]);
+            let message = format!(
+                "{a} times {b}: the last axis of the first ({}) must equal the last but one of the second ({})",
+                a.0[ra - 1],
+                b.0[rb - 2]
+            );
             let mut expected = b.clone();
             expected.0[rb - 2] = a.0[ra - 1];
             return Err(Fault::at(1, message).axis(rb - 2).expected(expected));
@@ -53,7 +57,9 @@ impl Op for MatMul {
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {
         let (a, b) = (ctx.inputs[0], ctx.inputs[1]);
         let (m, k, n) = sizes(a.shape, b.shape);
-        for ((z, a), b) in ctx.output.data.chunks_exact_mut(m * n).zip(a.data.chunks_exact(m * k)).zip(b.data.chunks_exact(k * n)) {
+        for ((z, a), b) in
+            ctx.output.data.chunks_exact_mut(m * n).zip(a.data.chunks_exact(m * k)).zip(b.data.chunks_exact(k * n))
+        {
             matmul(m, k, n, Mat::rows(a, k), Mat::rows(b, n), z);
         }
     }
@@ -63,12 +69,16 @@ impl Op for MatMul {
         let (m, k, n) = sizes(a.shape, b.shape);
         let delta = ctx.grad_output.data;
         if let Some(g) = &mut ctx.grad_inputs[0] {
-            for ((g, d), b) in g.data.chunks_exact_mut(m * k).zip(delta.chunks_exact(m * n)).zip(b.data.chunks_exact(k * n)) {
+            for ((g, d), b) in
+                g.data.chunks_exact_mut(m * k).zip(delta.chunks_exact(m * n)).zip(b.data.chunks_exact(k * n))
+            {
                 matmul(m, n, k, Mat::rows(d, n), Mat::transposed(b, n), g);
             }
         }
         if let Some(g) = &mut ctx.grad_inputs[1] {
-            for ((g, d), a) in g.data.chunks_exact_mut(k * n).zip(delta.chunks_exact(m * n)).zip(a.data.chunks_exact(m * k)) {
+            for ((g, d), a) in
+                g.data.chunks_exact_mut(k * n).zip(delta.chunks_exact(m * n)).zip(a.data.chunks_exact(m * k))
+            {
                 matmul(k, m, n, Mat::transposed(a, k), Mat::rows(d, n), g);
             }
         }

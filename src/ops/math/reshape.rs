@@ -45,8 +45,11 @@ impl Op for Reshape {
             (true, _) => {
                 let mut wanted = vec![-1];
                 wanted.extend_from_slice(sizes);
-                return Err(Fault::at(0, format!("{x} has a batch axis: shape must begin with -1, which stands for it"))
-                    .hint(crate::ops::Hint::Set("shape", Value::Ints(wanted))));
+                return Err(Fault::at(
+                    0,
+                    format!("{x} has a batch axis: shape must begin with -1, which stands for it"),
+                )
+                .hint(crate::ops::Hint::Set("shape", Value::Ints(wanted))));
             }
             (false, _) => (&[], sizes),
         };
@@ -54,7 +57,8 @@ impl Op for Reshape {
         let open = rest.contains(&-1);
         if (open && (known == 0 || elements % known != 0)) || (!open && known != elements) {
             let per = if batch { " per sample" } else { "" };
-            let message = format!("{x} has {elements} elements{per}, which does not fit the shape {sizes:?} with {known}");
+            let message =
+                format!("{x} has {elements} elements{per}, which does not fit the shape {sizes:?} with {known}");
             let flat = if batch { vec![-1, elements as i64] } else { vec![elements as i64] };
             return Err(Fault::at(0, message).hint(crate::ops::Hint::Set("shape", Value::Ints(flat))));
         }

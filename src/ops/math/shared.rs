@@ -59,11 +59,7 @@ pub(super) fn binary<S: Scalar>(ctx: &mut Forward<S>, f: impl Fn(S, S) -> S + Sy
 
 /// ∂L/∂a and ∂L/∂b from `f(δ, a, b)`, summed over what was stretched.
 /// Operands that the kind does not read are zero.
-pub(super) fn binary_back<S: Scalar>(
-    ctx: &mut Backward<S>,
-    fa: impl Fn(S, S, S) -> S,
-    fb: impl Fn(S, S, S) -> S,
-) {
+pub(super) fn binary_back<S: Scalar>(ctx: &mut Backward<S>, fa: impl Fn(S, S, S) -> S, fb: impl Fn(S, S, S) -> S) {
     let (a, b, out) = (ctx.inputs[0], ctx.inputs[1], ctx.grad_output);
     let value = |v: &View<S>, i: usize| {
         if v.data.is_empty() { S::zero() } else { v.data[broadcast::index(i, v.shape, out.shape)] }

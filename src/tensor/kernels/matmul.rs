@@ -79,7 +79,16 @@ fn small<S: Scalar>(k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S]) {
 }
 
 /// Calls the `gemm` crate. The caller has checked that the slices hold m×k, k×n and m×n elements.
-pub(crate) fn gemm_checked<S: 'static>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S], zero: S, one: S) {
+pub(crate) fn gemm_checked<S: 'static>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: Mat<S>,
+    b: Mat<S>,
+    out: &mut [S],
+    zero: S,
+    one: S,
+) {
     assert!(out.len() >= m * n && a.data.len() > (m - 1) * a.row + (k - 1) * a.col);
     assert!(b.data.len() > (k - 1) * b.row + (n - 1) * b.col);
     // SAFETY: the assertions above bound every access of the three matrices; `out` is not aliased.
