@@ -378,7 +378,7 @@ impl App {
 
     /// Opens a project that was dropped on the window.
     pub(super) fn take_dropped(&mut self, ctx: &Context) {
-        let dropped: Vec<PathBuf> = ctx.input(|i| i.raw.dropped_files.iter().filter_map(|f| f.path().map(Path::to_owned)).collect());
+        let dropped: Vec<PathBuf> = ctx.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect());
         if let Some(path) = dropped.into_iter().next() {
             if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("ron")) {
                 self.guarded(ctx, Then::OpenPath(path));

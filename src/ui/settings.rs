@@ -73,23 +73,16 @@ fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let mut form = Form { old, actions };
     Grid::new("training").num_columns(2).min_col_width(150.0).spacing([12.0, 6.0]).show(ui, |ui| {
         form.row(ui, "Optimiser", "The rule that turns gradients into new weights.", |ui, config| {
-            let now = config.optimizer.label();
-            let mut changed = false;
-            let mut response = ComboBox::from_id_salt("optimiser")
-                .selected_text(now)
-                .show_ui(ui, |ui| {
-                    for choice in [Optimizer::sgd(), Optimizer::adam()] {
-                        if ui.selectable_label(choice.label() == now, choice.label()).clicked() && choice.label() != now {
-                            config.optimizer = choice;
-                            changed = true;
-                        }
+            let name = |o: &Optimizer| if matches!(o, Optimizer::Sgd { .. }) { "SGD" } else { "Adam" };
+            let now = name(&config.optimizer);
+            let combo = ComboBox::from_id_salt("optimiser").selected_text(now).show_ui(ui, |ui| {
+                for choice in [Optimizer::sgd(0.03), Optimizer::adam(0.001)] {
+                    if ui.selectable_label(name(&choice) == now, name(&choice)).clicked() && name(&choice) != now {
+                        config.optimizer = choice;
                     }
-                })
-                .response;
-            if changed {
-                response.mark_changed();
-            }
-            response
+                }
+            });
+            combo.response
         });
         rates(ui, &mut form);
         form.row(ui, "Batch size", "Samples per step. Small batches are noisy, large ones slow to react.", |ui, config| {
