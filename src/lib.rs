@@ -7,3 +7,4 @@ pub mod ops;
 pub mod project;
 pub mod tensor;
 pub mod train;
+pub mod ui;

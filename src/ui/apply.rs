@@ -250,7 +250,7 @@ impl App {
         let next = copy.nodes.iter().map(|n| n.id.0 + 1).max().unwrap_or(1);
         if let Ok(graph) = Graph::restore(copy.nodes.clone(), copy.wires.clone(), Vec::new(), next) {
             let document = Document { graph, ..Document::default() };
-            ctx.copy_text(project::to_text(&Project { document, weights: None }));
+            ctx.copy_text(project::to_text(&Project { document, ..Project::default() }));
         }
         self.state.clipboard = Some(copy);
     }
@@ -295,7 +295,7 @@ impl App {
 
     /// Loads the data set of `config`; without one, `data_error` says why.
     pub(super) fn load_data(&mut self, config: &DataConfig) {
-        (self.state.dataset, self.state.data_error) = match config.load(self.base().as_deref()) {
+        (self.state.dataset, self.state.data_error) = match config.load(self.base().unwrap_or_default().as_path()) {
             Ok(set) => (set.map(Arc::new), None),
             Err(error) => (None, Some(error.to_string())),
         };

@@ -249,7 +249,7 @@ impl App {
         }
         let Some((purpose, _)) = self.files.exports.pop_front() else { return };
         let document: Document = (**self.state.document()).clone();
-        let project = Project { document, weights: self.weights.clone() };
+        let project = Project { document, weights: self.weights.clone(), ..Project::default() };
         match purpose {
             Purpose::Save(path, then) => match project::save(&path, &project) {
                 Ok(()) => {
@@ -390,5 +390,5 @@ impl App {
 }
 
 fn empty() -> Project {
-    Project { document: Document::default(), weights: None }
+    Project::default()
 }
