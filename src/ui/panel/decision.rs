@@ -46,11 +46,13 @@ impl Decision {
                 && let Some(points) = &d.points
             {
                 let domain = [map.x, map.y];
+                let small = if d.len() > 300 { 0.7 } else { 1.0 };
                 let draw = |rows: &[usize], ring: Color32, radius: f32| {
+                    let radius = radius * small;
                     let every = rows.len().div_ceil(600).max(1);
                     let rows: Vec<usize> = rows.iter().copied().step_by(every).collect();
                     let at: Vec<[f64; 2]> = rows.iter().map(|&i| points[i]).collect();
-                    scatter(&painter, rect, &at, domain, radius + 1.0, |_| ring);
+                    scatter(&painter, rect, &at, domain, radius + 0.8, |_| ring);
                     scatter(&painter, rect, &at, domain, radius, |i| point_colour(d, rows[i], &theme));
                 };
                 if !self.hide_test {
