@@ -158,7 +158,9 @@ fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
     let node = Node { kind, params, inputs, weights, inferred, batch };
     let (out, saved) = node.forward();
     let (dx, dw) = node.backward(&out, &saved, &tensor(&case["grad_output"]));
+    let loosened = FIXTURE_ROUNDED.iter().find(|(id, _)| *id == kind.spec.id).map_or(0.0, |(_, t)| *t);
     let near = |what: &str, got: &Tensor<S>, want: &Json| {
+        let tolerance = if what == "output" { tolerance } else { tolerance.max(loosened) };
         for (i, (a, b)) in got.data.iter().zip(numbers(&want["data"])).enumerate() {
             let error = (a.to64() - b).abs() / b.abs().max(1.0);
             assert!(error <= tolerance, "{name}: {what}[{i}] is {a}, PyTorch has {b}");
@@ -174,6 +176,11 @@ fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
         near(spec.name, dw, &case["grad_weights"][spec.name]);
     }
 }
+
+/// Gradients for which the fixture itself is only single-precision: kind and tolerance.
+///
+/// PyTorch multiplies by the `float` constant `1.0f / 6.0f` here even in double precision, 3e-8 off the true slope.
+const FIXTURE_ROUNDED: &[(&str, f64)] = &[("hard_sigmoid", 1e-7)];
 
 #[test]
 fn pytorch_computes_the_same() {
@@ -192,8 +199,8 @@ fn pytorch_computes_the_same() {
 /// Shapes tried for the inputs of a kind, by number of inputs.
 fn candidates(kind: &Kind) -> Vec<Vec<Shape>> {
     let (b, f) = (Shape::batch, Shape::fixed);
-    let one = vec![b(&[4]), b(&[3, 2]), b(&[]), b(&[2, 4, 4]), f(&[3, 4]), f(&[2])];
-    let two = vec![
+    let one = [b(&[4]), b(&[3, 2]), b(&[]), b(&[2, 4, 4]), f(&[3, 4]), f(&[2])];
+    let two = [
         (b(&[4]), b(&[4])),
         (b(&[4]), b(&[])),
         (b(&[1]), b(&[1])),

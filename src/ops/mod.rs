@@ -48,7 +48,7 @@ pub struct Forward<'a, S> {
 ///
 /// All gradients are *overwritten*, not added to; the engine adds up fan-out. A `None` needs no gradient.
 /// What [`Spec::reads`] does not claim arrives as empty slices of data.
-pub struct Backward<'a, S> {
+pub struct Backward<'a, 'b, S> {
     /// The node's parameters, defaults filled in.
     pub params: &'a Params,
     /// Values that arrived in the forward pass.
@@ -62,9 +62,9 @@ pub struct Backward<'a, S> {
     /// ∂L/∂output.
     pub grad_output: View<'a, S>,
     /// ∂L/∂input, one per pin.
-    pub grad_inputs: &'a mut [Option<ViewMut<'a, S>>],
+    pub grad_inputs: &'a mut [Option<ViewMut<'b, S>>],
     /// ∂L/∂weight, one per weight.
-    pub grad_weights: &'a mut [Option<ViewMut<'a, S>>],
+    pub grad_weights: &'a mut [Option<ViewMut<'b, S>>],
 }
 
 /// A kind of node. Implementors are empty types; all state lives in the engine.

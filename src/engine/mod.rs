@@ -1,0 +1,31 @@
+//! A graph becomes a plan; a plan is run instruction by instruction, forward and backward.
+//!
+//! There is one engine: training loops over the very instructions that the debugger steps through.
+
+mod check;
+mod explain;
+mod pass;
+mod plan;
+mod weights;
+
+pub use check::{Checked, gradient_check};
+pub use explain::{Element, Explanation, explain};
+pub use pass::{Bad, Pass, Update};
+pub use plan::{Instruction, Phase, Plan, PlanError};
+pub use weights::{ParamInfo, WeightMap, Weights};
+
+/// Sets the number of threads for the whole program; before the first computation.
+///
+/// # Errors
+/// If threads run already.
+pub fn set_threads(n: usize) -> Result<(), String> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(n)
+        .build_global()
+        .map_err(|e| format!("the number of threads cannot be set to {n}: {e}"))
+}
+
+/// The number of threads that kernels may use.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}

@@ -1,0 +1,315 @@
+//! The running of a plan: values, gradients, and how far it has come.
+
+use crate::engine::plan::{Instruction, Phase, Plan, Source, Step};
+use crate::engine::weights::Weights;
+use crate::graph::NodeId;
+use crate::ops::{Backward, Forward, Precision, Role};
+use crate::tensor::{View, ViewMut};
+use smallvec::SmallVec;
+
+/// What moves the weights; the optimiser.
+pub trait Update<S> {
+    /// A new batch's updates begin.
+    fn begin(&mut self);
+    /// Moves weight number `param` from its gradient; `start` is where it begins in the flat buffer.
+    fn update(&mut self, param: usize, start: usize, weight: &mut [S], grad: &[S]);
+}
+
+/// The first number of a pass that is NaN or infinite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bad {
+    /// Where it was born.
+    pub node: NodeId,
+    /// In which kind of instruction.
+    pub phase: Phase,
+    /// Flat index of the element.
+    pub element: usize,
+}
+
+/// The state of one pass through a plan.
+#[derive(Clone, Debug)]
+pub struct Pass<S> {
+    values: Vec<S>,
+    grads: Vec<S>,
+    saved: Vec<S>,
+    cursor: usize,
+    /// Contributions that have arrived at each node's gradient.
+    arrived: Vec<usize>,
+    bad: Option<Bad>,
+}
+
+type Many<T> = SmallVec<[T; 8]>;
+
+impl<S: Precision> Pass<S> {
+    /// Memory for `plan`; nothing computed yet.
+    pub fn new(plan: &Plan) -> Self {
+        Pass {
+            values: vec![S::zero(); plan.values],
+            grads: vec![S::zero(); plan.grads],
+            saved: vec![S::zero(); plan.saved],
+            cursor: 0,
+            arrived: vec![0; plan.steps.len()],
+            bad: None,
+        }
+    }
+
+    /// Number of instructions done; the next one is `program()[cursor]`.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+    /// The first NaN or infinity of this pass.
+    pub fn bad(&self) -> Option<Bad> {
+        self.bad
+    }
+    /// Back to the start of the program. Old numbers stay until they are overwritten, but are not shown.
+    pub fn rewind(&mut self) {
+        self.cursor = 0;
+        self.arrived.fill(0);
+        self.bad = None;
+    }
+
+    /// Runs one instruction on the batch `x`, `y`. `None` at the end of the program.
+    pub fn advance(
+        &mut self,
+        plan: &Plan,
+        weights: &mut Weights<S>,
+        x: &[S],
+        y: &[S],
+        update: &mut dyn Update<S>,
+    ) -> Option<Instruction> {
+        let instruction = *plan.program.get(self.cursor)?;
+        let at = plan.index[&instruction.node];
+        match instruction.phase {
+            Phase::Forward | Phase::Loss => self.forward(plan, at, weights, x, y, instruction.phase),
+            Phase::Seed => {
+                if self.cursor == plan.forward_len() {
+                    weights.grads.fill(S::zero());
+                }
+                self.seed(plan, at);
+            }
+            Phase::Backward => {
+                self.backward(plan, at, weights);
+                self.deliver(plan, at, weights);
+            }
+            Phase::Update => {
+                if plan.program[self.cursor - 1].phase != Phase::Update {
+                    update.begin();
+                }
+                if let Some(k) = instruction.param {
+                    let range = weights.infos[k].range.clone();
+                    update.update(k, range.start, &mut weights.values[range.clone()], &weights.grads[range]);
+                }
+            }
+        }
+        self.cursor += 1;
+        Some(instruction)
+    }
+
+    /// Runs from the cursor to the end of the program.
+    pub fn run(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S], update: &mut dyn Update<S>) {
+        while self.advance(plan, weights, x, y, update).is_some() {}
+    }
+
+    /// Runs the forward part from the start.
+    pub fn run_forward(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S]) {
+        self.rewind();
+        while self.cursor < plan.forward_len() {
+            self.advance(plan, weights, x, y, &mut Still);
+        }
+    }
+
+    /// Runs forward and backward from the start, without updates.
+    pub fn run_gradients(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S]) {
+        self.rewind();
+        while plan.program.get(self.cursor).is_some_and(|i| i.phase != Phase::Update) {
+            self.advance(plan, weights, x, y, &mut Still);
+        }
+    }
+
+    fn forward(&mut self, plan: &Plan, at: usize, weights: &Weights<S>, x: &[S], y: &[S], phase: Phase) {
+        let step = &plan.steps[at];
+        let (below, rest) = self.values.split_at_mut(step.value.start);
+        let output = &mut rest[..step.value.len()];
+        match step.kind.spec.role {
+            Role::Features => output.copy_from_slice(x),
+            Role::Target => output.copy_from_slice(y),
+            Role::Compute | Role::Loss | Role::Penalty => {
+                let inputs = inputs(plan, step, below, &weights.values);
+                let own = own_weights(plan, step, &weights.values);
+                S::forward(
+                    step.kind,
+                    &mut Forward {
+                        params: &step.params,
+                        inputs: &inputs,
+                        weights: &own,
+                        output: ViewMut { shape: &step.shape, data: output },
+                        saved: &mut self.saved[step.saved.clone()],
+                    },
+                );
+            }
+        }
+        if self.bad.is_none() {
+            self.bad = first_bad(&self.values[step.value.clone()]).map(|element| Bad { node: step.id, phase, element });
+        }
+    }
+
+    /// ∂L/∂(term) is the weight of the term; contributions of consumers may be added later.
+    fn seed(&mut self, plan: &Plan, at: usize) {
+        let step = &plan.steps[at];
+        if let Some(region) = &step.grad {
+            self.grads[region.clone()].fill(S::of(step.loss_weight));
+            self.arrived[at] = 1;
+        }
+    }
+
+    fn backward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
+        let step = &plan.steps[at];
+        let Some(own) = step.grad.clone() else { return };
+        let first = step.pins.iter().flatten().map(|r| r.start).min().unwrap_or(self.grads.len());
+        let (below, above) = self.grads.split_at_mut(first);
+        let values = &self.values;
+        let inputs = inputs(plan, step, values, &weights.values);
+        let views = own_weights(plan, step, &weights.values);
+        let mut grad_inputs: Many<Option<ViewMut<S>>> = SmallVec::new();
+        let mut rest = above;
+        let mut start = first;
+        for (pin, shape) in step.pins.iter().zip(&step.input_shapes) {
+            grad_inputs.push(pin.as_ref().map(|r| {
+                let (_, tail) = std::mem::take(&mut rest).split_at_mut(r.start - start);
+                let (data, tail) = tail.split_at_mut(r.len());
+                rest = tail;
+                start = r.end;
+                ViewMut { shape, data }
+            }));
+        }
+        let mut grad_weights: Many<Option<ViewMut<S>>> = SmallVec::new();
+        let mut rest = weights.grads.as_mut_slice();
+        let mut start = 0;
+        for k in &step.weights {
+            let info = &plan.infos[*k];
+            let (_, tail) = std::mem::take(&mut rest).split_at_mut(info.range.start - start);
+            let (data, tail) = tail.split_at_mut(info.range.len());
+            rest = tail;
+            start = info.range.end;
+            grad_weights.push(Some(ViewMut { shape: &info.shape, data }));
+        }
+        S::backward(
+            step.kind,
+            &mut Backward {
+                params: &step.params,
+                inputs: &inputs,
+                weights: &views,
+                output: View { shape: &step.shape, data: &values[step.value.clone()] },
+                saved: &self.saved[step.saved.clone()],
+                grad_output: View { shape: &step.shape, data: &below[own] },
+                grad_inputs: &mut grad_inputs,
+                grad_weights: &mut grad_weights,
+            },
+        );
+    }
+
+    /// Adds the contributions of a node to the gradients of its inputs.
+    fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
+        let step = &plan.steps[at];
+        for (pin, source) in step.pins.iter().zip(&step.inputs) {
+            let Some(pin) = pin else { continue };
+            if self.bad.is_none() {
+                let bad = first_bad(&self.grads[pin.clone()]);
+                self.bad = bad.map(|element| Bad { node: step.id, phase: Phase::Backward, element });
+            }
+            match *source {
+                Source::Weight(k) => {
+                    let range = plan.infos[k].range.clone();
+                    for (w, g) in weights.grads[range].iter_mut().zip(&self.grads[pin.clone()]) {
+                        *w += *g;
+                    }
+                }
+                Source::Value(from) => {
+                    let to = &plan.steps[from];
+                    let first = self.arrived[from] == 0;
+                    self.arrived[from] += 1;
+                    let Some(region) = to.grad.clone().filter(|_| to.adds) else { continue };
+                    // A value's region is laid after the pins that feed it.
+                    let (low, high) = self.grads.split_at_mut(region.start);
+                    let sum = &mut high[..region.len()];
+                    if first {
+                        sum.copy_from_slice(&low[pin.clone()]);
+                    } else {
+                        for (s, g) in sum.iter_mut().zip(&low[pin.clone()]) {
+                            *s += *g;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the instruction of `phase` for `node` has run in this pass.
+    pub fn done(&self, plan: &Plan, node: NodeId, phase: Phase) -> bool {
+        plan.program[..self.cursor].iter().any(|i| i.node == node && i.phase == phase)
+    }
+
+    /// A node's output; `None` until it is computed in this pass.
+    pub fn value<'a>(&'a self, plan: &'a Plan, node: NodeId) -> Option<View<'a, S>> {
+        let at = *plan.index.get(&node)?;
+        let step = &plan.steps[at];
+        (self.cursor > at).then(|| View { shape: &step.shape, data: &self.values[step.value.clone()] })
+    }
+
+    /// ∂L/∂output of a node; `None` until all contributions have arrived.
+    pub fn grad<'a>(&'a self, plan: &'a Plan, node: NodeId) -> Option<View<'a, S>> {
+        let at = *plan.index.get(&node)?;
+        let step = &plan.steps[at];
+        let region = step.grad.clone()?;
+        (self.arrived[at] == step.awaited).then(|| View { shape: &step.shape, data: &self.grads[region] })
+    }
+
+    /// What a node contributes to the gradient of the value at its input `pin`; `None` until its backward has run.
+    pub fn input_grad<'a>(&'a self, plan: &'a Plan, node: NodeId, pin: usize) -> Option<View<'a, S>> {
+        let step = &plan.steps[*plan.index.get(&node)?];
+        let region = step.pins.get(pin)?.clone()?;
+        let shape = step.input_shapes.get(pin)?;
+        self.done(plan, node, Phase::Backward).then(|| View { shape, data: &self.grads[region] })
+    }
+
+    /// The weighted sum of all loss terms; `None` until all are computed.
+    pub fn total_loss(&self, plan: &Plan) -> Option<f64> {
+        plan.loss_terms().iter().map(|(id, w)| self.value(plan, *id).map(|v| v.data[0].to64() * w)).sum()
+    }
+
+    pub(super) fn buffers(&self) -> (&[S], &[S], &[S]) {
+        (&self.values, &self.grads, &self.saved)
+    }
+}
+
+/// An update that leaves the weights alone.
+pub(super) struct Still;
+
+impl<S> Update<S> for Still {
+    fn begin(&mut self) {}
+    fn update(&mut self, _: usize, _: usize, _: &mut [S], _: &[S]) {}
+}
+
+pub(super) fn inputs<'a, S: Precision>(
+    plan: &'a Plan,
+    step: &'a Step,
+    values: &'a [S],
+    weights: &'a [S],
+) -> Many<View<'a, S>> {
+    let data = |s: &Source| match *s {
+        Source::Value(k) => &values[plan.steps[k].value.clone()],
+        Source::Weight(k) => &weights[plan.infos[k].range.clone()],
+    };
+    step.inputs.iter().zip(&step.input_shapes).map(|(s, shape)| View { shape, data: data(s) }).collect()
+}
+
+pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights: &'a [S]) -> Many<View<'a, S>> {
+    let view = |k: &usize| View { shape: &plan.infos[*k].shape, data: &weights[plan.infos[*k].range.clone()] };
+    step.weights.iter().map(view).collect()
+}
+
+/// The first element that is NaN or infinite. The sum of `x·0` is NaN exactly if there is one.
+fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
+    let probe: S = data.iter().map(|x| *x * S::zero()).sum();
+    if probe == S::zero() { None } else { data.iter().position(|x| !x.is_finite()) }
+}

@@ -1,0 +1,311 @@
+//! The program of one batch: its instructions, and where everything lies in memory.
+//!
+//! Values lie in topological order, so a node's inputs are below its output. Gradients lie in the order of
+//! the backward pass: the gradient of a node's output is below the regions of its input pins. A value with one
+//! consumer shares that pin's region; one with several has a region of its own into which they are added.
+
+use crate::engine::weights::{ParamInfo, Weights};
+use crate::graph::{Graph, Inference, NodeId};
+use crate::ops::{Kind, Params, Role};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// What an instruction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Computes a node's output.
+    Forward,
+    /// Computes a loss: the forward of a loss node.
+    Loss,
+    /// Sets ∂L/∂(loss term) to the term's weight.
+    Seed,
+    /// Computes the gradients of a node's inputs and weights.
+    Backward,
+    /// Lets the optimiser move one weight.
+    Update,
+}
+
+/// One step of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// What it does.
+    pub phase: Phase,
+    /// To which node.
+    pub node: NodeId,
+    /// For an update: the number of the weight.
+    pub param: Option<usize>,
+}
+
+/// Why a graph has no plan.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It has problems.
+    #[error("the graph cannot run: {0}")]
+    NotRunnable(String),
+    /// It needs more memory than can be addressed sensibly.
+    #[error("a batch of {batch} needs {gib:.1} GiB for values and gradients; choose a smaller batch or smaller layers")]
+    TooLarge {
+        /// Samples in the batch.
+        batch: usize,
+        /// Gibibytes in single precision.
+        gib: f64,
+    },
+}
+
+/// Where an input comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Source {
+    /// The output of a step.
+    Value(usize),
+    /// A weight, for penalties.
+    Weight(usize),
+}
+
+/// One node of the plan.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub id: NodeId,
+    pub kind: &'static Kind,
+    pub params: Params,
+    pub shape: Vec<usize>,
+    pub value: Range<usize>,
+    pub saved: Range<usize>,
+    pub inputs: Vec<Source>,
+    pub input_shapes: Vec<Vec<usize>>,
+    /// Numbers of its weights in [`Weights::infos`].
+    pub weights: Vec<usize>,
+    /// Region of ∂L/∂output; none where no gradient arrives.
+    pub grad: Option<Range<usize>>,
+    /// Regions of the contributions to its inputs; none where no gradient flows.
+    pub pins: Vec<Option<Range<usize>>>,
+    /// Number of contributions that make up ∂L/∂output, counting a seed.
+    pub awaited: usize,
+    /// Whether the region of the gradient is its own, into which contributions are added.
+    pub adds: bool,
+    pub loss_weight: f64,
+}
+
+/// The immutable program for one batch size.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) index: BTreeMap<NodeId, usize>,
+    pub(super) program: Vec<Instruction>,
+    pub(super) infos: std::sync::Arc<[ParamInfo]>,
+    pub(super) values: usize,
+    pub(super) grads: usize,
+    pub(super) saved: usize,
+    batch: usize,
+    terms: Vec<(NodeId, f64)>,
+    forward: usize,
+}
+
+/// Elements above which a plan is refused (16 GiB of f32).
+const MOST: usize = 1 << 32;
+
+impl Plan {
+    /// Lays out the program for batches of `batch` samples.
+    ///
+    /// # Errors
+    /// If the graph is not runnable, or too large.
+    pub fn new<S: crate::tensor::Scalar>(
+        graph: &Graph,
+        inference: &Inference,
+        weights: &Weights<S>,
+        batch: usize,
+    ) -> Result<Plan, PlanError> {
+        if !inference.runnable() {
+            let first = inference.diagnostics.iter().find(|d| d.severity != crate::graph::Severity::Warning);
+            return Err(PlanError::NotRunnable(first.map_or_else(|| "there is no loss".into(), |d| d.message.clone())));
+        }
+        let order = graph.order().map_err(|_| PlanError::NotRunnable("it has a cycle".into()))?;
+        let mut plan = Plan {
+            steps: Vec::new(),
+            index: BTreeMap::new(),
+            program: Vec::new(),
+            infos: std::sync::Arc::clone(&weights.infos),
+            values: 0,
+            grads: 0,
+            saved: 0,
+            batch,
+            terms: Vec::new(),
+            forward: 0,
+        };
+        for id in order {
+            plan.add_step(graph, inference, id, batch);
+        }
+        if plan.values.saturating_add(plan.saved) > MOST {
+            let gib = (plan.values + plan.saved) as f64 * 8.0 / (1u64 << 30) as f64;
+            return Err(PlanError::TooLarge { batch, gib });
+        }
+        let terms = graph.loss_terms();
+        plan.terms = plan.steps.iter().filter(|s| terms.contains(&s.id)).map(|s| (s.id, s.loss_weight)).collect();
+        plan.lay_gradients(&graph.ancestors(&terms));
+        plan.write_program();
+        Ok(plan)
+    }
+
+    fn add_step(&mut self, graph: &Graph, inference: &Inference, id: NodeId, batch: usize) {
+        let (Some(node), Some(inferred)) = (graph.node(id), inference.nodes.get(&id)) else { return };
+        let Some(kind) = node.kind() else { return };
+        let params = node.filled();
+        let shape = inferred.output.concrete(batch);
+        let len: usize = shape.iter().product();
+        let saved = inferred.saved.as_ref().map_or(0, |s| s.len(batch));
+        let own = |name: &str| self.infos.iter().position(|i| i.node == id && i.name == name);
+        let weights = inferred.weights.iter().filter_map(|w| own(w.name)).collect();
+        let inputs: Vec<Source> = if kind.spec.role == Role::Penalty {
+            let over = params.nodes("over");
+            let chosen = |i: &ParamInfo| i.name != "bias" && (over.is_empty() || over.contains(&i.node.0));
+            self.infos.iter().enumerate().filter(|(_, i)| chosen(i)).map(|(k, _)| Source::Weight(k)).collect()
+        } else {
+            graph.inputs(id).iter().filter_map(|w| self.index.get(&w.from).map(|s| Source::Value(*s))).collect()
+        };
+        let input_shapes = inputs
+            .iter()
+            .map(|s| match s {
+                Source::Value(k) => self.steps[*k].shape.clone(),
+                Source::Weight(k) => self.infos[*k].shape.clone(),
+            })
+            .collect();
+        self.index.insert(id, self.steps.len());
+        let loss_weight = params.get("loss_weight").map_or(1.0, |_| params.float("loss_weight"));
+        self.steps.push(Step {
+            id,
+            kind,
+            params,
+            shape,
+            value: self.values..self.values + len,
+            saved: self.saved..self.saved + saved,
+            pins: vec![None; inputs.len()],
+            inputs,
+            input_shapes,
+            weights,
+            grad: None,
+            awaited: 0,
+            adds: false,
+            loss_weight,
+        });
+        self.values = self.values.saturating_add(len);
+        self.saved = self.saved.saturating_add(saved);
+    }
+
+    /// Gives gradients their regions, from the losses back.
+    fn lay_gradients(&mut self, useful: &BTreeSet<NodeId>) {
+        // Contributions that will arrive at each value: (consumer, pin), consumers in backward order.
+        let mut consumers: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.steps.len()];
+        for (s, step) in self.steps.iter().enumerate().rev() {
+            if !useful.contains(&step.id) {
+                continue;
+            }
+            for (pin, source) in step.inputs.iter().enumerate() {
+                let Source::Value(from) = *source else { continue };
+                let wanted = self.steps[from].kind.spec.role != Role::Target;
+                if wanted && !step.kind.spec.no_grad.contains(&pin) {
+                    consumers[from].push((s, pin));
+                }
+            }
+        }
+        for s in (0..self.steps.len()).rev() {
+            let seeded = self.terms.iter().any(|t| t.0 == self.steps[s].id);
+            // A consumer without a gradient of its own passes none on.
+            let from: Vec<(usize, usize)> =
+                consumers[s].iter().copied().filter(|(c, pin)| self.steps[*c].pins[*pin].is_some()).collect();
+            let len = self.steps[s].value.len();
+            let awaited = from.len() + usize::from(seeded);
+            self.steps[s].awaited = awaited;
+            self.steps[s].grad = match (from.as_slice(), seeded) {
+                ([], false) => None,
+                ([(c, pin)], false) => self.steps[*c].pins[*pin].clone(),
+                _ => {
+                    self.steps[s].adds = true;
+                    Some(self.region(len))
+                }
+            };
+            if self.steps[s].grad.is_none() || !useful.contains(&self.steps[s].id) {
+                continue;
+            }
+            for pin in 0..self.steps[s].inputs.len() {
+                let source = self.steps[s].inputs[pin];
+                let flows = match source {
+                    Source::Value(from) => consumers[from].contains(&(s, pin)),
+                    Source::Weight(_) => true,
+                };
+                if flows {
+                    let len = self.steps[s].input_shapes[pin].iter().product();
+                    self.steps[s].pins[pin] = Some(self.region(len));
+                }
+            }
+        }
+    }
+
+    fn region(&mut self, len: usize) -> Range<usize> {
+        let range = self.grads..self.grads + len;
+        self.grads += len;
+        range
+    }
+
+    fn write_program(&mut self) {
+        let is_loss = |s: &Step| s.kind.spec.is_loss();
+        let at = |phase, s: &Step| Instruction { phase, node: s.id, param: None };
+        let mut program: Vec<Instruction> =
+            self.steps.iter().map(|s| at(if is_loss(s) { Phase::Loss } else { Phase::Forward }, s)).collect();
+        self.forward = program.len();
+        program.extend(self.terms.iter().map(|t| Instruction { phase: Phase::Seed, node: t.0, param: None }));
+        let works = |s: &&Step| s.grad.is_some() && (s.pins.iter().any(Option::is_some) || !s.weights.is_empty());
+        // Penalties add to the gradients of weights that the layers overwrite, so they come last.
+        let penalty = |s: &&Step| s.kind.spec.role == Role::Penalty;
+        let back = self.steps.iter().rev().filter(works);
+        program.extend(back.clone().filter(|s| !penalty(s)).map(|s| at(Phase::Backward, s)));
+        program.extend(back.filter(penalty).map(|s| at(Phase::Backward, s)));
+        let trained: BTreeSet<usize> = self
+            .steps
+            .iter()
+            .filter(|s| s.grad.is_some())
+            .flat_map(|s| {
+                let own = s.weights.iter().copied();
+                own.chain(s.inputs.iter().filter_map(|i| if let Source::Weight(k) = i { Some(*k) } else { None }))
+            })
+            .collect();
+        program.extend(trained.into_iter().map(|k| Instruction {
+            phase: Phase::Update,
+            node: self.infos[k].node,
+            param: Some(k),
+        }));
+        self.program = program;
+    }
+
+    /// Samples per batch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+    /// All instructions of one batch.
+    pub fn program(&self) -> &[Instruction] {
+        &self.program
+    }
+    /// How many of them are forward: those before the first seed.
+    pub fn forward_len(&self) -> usize {
+        self.forward
+    }
+    /// The terms of the total loss with their weights.
+    pub fn loss_terms(&self) -> &[(NodeId, f64)] {
+        &self.terms
+    }
+    /// Memory for values, gradients and saved numbers in bytes, for numbers of `size` bytes.
+    pub fn bytes(&self, size: usize) -> usize {
+        (self.values + self.grads + self.saved) * size
+    }
+    /// The node wired into pin `pin` of `node`.
+    pub fn input_of(&self, node: NodeId, pin: usize) -> Option<NodeId> {
+        match self.steps[*self.index.get(&node)?].inputs.get(pin)? {
+            Source::Value(k) => Some(self.steps[*k].id),
+            Source::Weight(_) => None,
+        }
+    }
+    /// The consumers whose gradients make up that of `node`: each with its pin.
+    pub fn consumers(&self, node: NodeId) -> Vec<(NodeId, usize)> {
+        let Some(&at) = self.index.get(&node) else { return Vec::new() };
+        let pins = self.steps.iter().flat_map(|s| s.inputs.iter().enumerate().map(move |(p, i)| (s, p, *i)));
+        pins.filter(|(s, p, i)| *i == Source::Value(at) && s.pins[*p].is_some()).map(|(s, p, _)| (s.id, p)).collect()
+    }
+}

@@ -1,0 +1,447 @@
+//! One training run, synchronous: batches, epochs, stepping, evaluation.
+
+use crate::data::{Dataset, Order, Task};
+use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
+use crate::graph::{Diagnostic, Graph, Inference, NodeId};
+use crate::ops::{Precision, Role};
+use crate::train::metrics::{Metrics, Tally, prediction, threshold};
+use crate::train::record::thin;
+use crate::train::{GradTrack, Moves, Point, TrainConfig};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why there is no session.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The graph cannot run; what keeps it from running.
+    #[error("the graph cannot run: {}", first(.0))]
+    Problems(Vec<Diagnostic>),
+    /// The training settings cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// There are no samples to train on.
+    #[error("the train part of the data set is empty: raise the train share")]
+    NoSamples,
+    /// The plan could not be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+fn first(diagnostics: &[Diagnostic]) -> String {
+    let worst = diagnostics.iter().find(|d| d.severity != crate::graph::Severity::Warning);
+    worst.map_or_else(|| "there is no loss".into(), |d| d.message.clone())
+}
+
+/// A part of the data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What is trained on.
+    Train,
+    /// What is kept back.
+    Test,
+}
+
+/// The loss and the metrics of one part.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Total loss, penalties included; NaN for an empty part.
+    pub loss: f64,
+    /// Figures by the kind of task.
+    pub metrics: Metrics,
+}
+
+/// What one batch brought.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Total loss of the batch before its update.
+    pub loss: f64,
+    /// The first NaN or infinity in it.
+    pub bad: Option<Bad>,
+    /// Whether an epoch ended with it.
+    pub epoch_ended: bool,
+}
+
+/// Samples evaluated at once.
+const EVAL: usize = 256;
+
+/// A training run.
+pub struct Session<S> {
+    graph: Arc<Graph>,
+    inference: Arc<Inference>,
+    data: Option<Arc<Dataset>>,
+    config: TrainConfig,
+    weights: Weights<S>,
+    plan: Plan,
+    pass: Pass<S>,
+    last: Option<(Plan, Pass<S>)>,
+    scratch: BTreeMap<usize, (Plan, Pass<S>)>,
+    moves: Moves<S>,
+    order: Order,
+    x: Vec<S>,
+    y: Vec<S>,
+    eval: (Vec<S>, Vec<S>),
+    epoch: usize,
+    batch: usize,
+    step: u64,
+    begun: bool,
+    short: bool,
+    sum: (f64, f64),
+    history: Vec<Point>,
+    tracks: Vec<GradTrack>,
+    threshold: f64,
+    prediction: Option<NodeId>,
+}
+
+impl<S: Precision> Session<S> {
+    /// A run from freshly drawn weights.
+    ///
+    /// # Errors
+    /// If the graph has problems, the settings cannot be used, or there is nothing to train on.
+    pub fn new(graph: Arc<Graph>, data: Option<Arc<Dataset>>, config: TrainConfig) -> Result<Self, SessionError> {
+        if let Some(why) = config.reject() {
+            return Err(SessionError::Settings(why));
+        }
+        let shapes = data.as_ref().map(|d| (d.feature_shape.clone(), d.target_shape.clone()));
+        let inference = graph.infer(shapes.as_ref().map(|s| &s.0), shapes.as_ref().map(|s| &s.1));
+        if !inference.runnable() {
+            return Err(SessionError::Problems(inference.diagnostics));
+        }
+        let rows: Vec<usize> = data.as_ref().map_or_else(|| vec![0], |d| d.train.clone());
+        if rows.is_empty() {
+            return Err(SessionError::NoSamples);
+        }
+        let weights = Weights::<S>::init(&graph, &inference, config.seed);
+        let size = config.batch_size.min(rows.len());
+        let plan = Plan::new(&graph, &inference, &weights, size)?;
+        let pass = Pass::new(&plan);
+        let rest = rows.len() % size;
+        let last = if rest > 0 {
+            let plan = Plan::new(&graph, &inference, &weights, rest)?;
+            let pass = Pass::new(&plan);
+            Some((plan, pass))
+        } else {
+            None
+        };
+        let widths = data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
+        let prediction = prediction(&plan, &graph);
+        let threshold = match data.as_ref().map(|d| &d.task) {
+            Some(Task::Binary { negative, positive }) => loss_threshold::<S>(&graph, &plan, *negative, *positive),
+            _ => 0.0,
+        };
+        let tracks = weights
+            .infos
+            .iter()
+            .map(|i| GradTrack { label: i.label.clone(), points: Vec::new(), ratio: Vec::new() })
+            .collect();
+        let mut session = Session {
+            moves: Moves::new(&config.optimizer, weights.values.len(), weights.infos.len()),
+            order: Order::new(&rows, config.seed),
+            x: vec![S::zero(); size * widths.0],
+            y: vec![S::zero(); size * widths.1],
+            eval: (vec![S::zero(); EVAL * widths.0], vec![S::zero(); EVAL * widths.1]),
+            graph,
+            inference: Arc::new(inference),
+            data,
+            config,
+            weights,
+            plan,
+            pass,
+            last,
+            scratch: BTreeMap::new(),
+            epoch: 0,
+            batch: 0,
+            step: 0,
+            begun: false,
+            short: false,
+            sum: (0.0, 0.0),
+            history: Vec::new(),
+            tracks,
+            threshold,
+            prediction,
+        };
+        session.order.shuffle(0);
+        Ok(session)
+    }
+
+    /// Back to the start: the same initial weights, epoch 0, no history.
+    pub fn reset(&mut self) {
+        self.weights = Weights::init(&self.graph, &self.inference, self.config.seed);
+        self.moves = Moves::new(&self.config.optimizer, self.weights.values.len(), self.weights.infos.len());
+        self.order = Order::new(&self.data.as_ref().map_or_else(|| vec![0], |d| d.train.clone()), self.config.seed);
+        self.order.shuffle(0);
+        (self.epoch, self.batch, self.step, self.begun, self.short) = (0, 0, 0, false, false);
+        self.sum = (0.0, 0.0);
+        self.history.clear();
+        for t in &mut self.tracks {
+            t.points.clear();
+            t.ratio.clear();
+        }
+        self.pass.rewind();
+    }
+
+    /// The optimiser's settings and the epoch limit may change in mid-run; other settings need a new session.
+    pub fn set_config(&mut self, config: TrainConfig) {
+        self.moves.set(&config.optimizer, self.weights.values.len());
+        self.config = config;
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+    /// The graph that is trained.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+    /// Its shapes.
+    pub fn inference(&self) -> &Arc<Inference> {
+        &self.inference
+    }
+    /// The data set.
+    pub fn data(&self) -> Option<&Arc<Dataset>> {
+        self.data.as_ref()
+    }
+    /// The weights and their gradients.
+    pub fn weights(&self) -> &Weights<S> {
+        &self.weights
+    }
+    /// The node whose output is the network's answer.
+    pub fn prediction(&self) -> Option<NodeId> {
+        self.prediction
+    }
+    /// The prediction above which the second of two classes is meant.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+    /// Epochs completed.
+    pub fn epoch(&self) -> usize {
+        self.epoch
+    }
+    /// Batches completed in this epoch.
+    pub fn batch_index(&self) -> usize {
+        self.batch
+    }
+    /// Batches in an epoch.
+    pub fn batches(&self) -> usize {
+        self.order.batches(self.plan.batch())
+    }
+    /// Batches completed.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+    /// The loss curve.
+    pub fn history(&self) -> &[Point] {
+        &self.history
+    }
+    /// Gradient norms over time.
+    pub fn tracks(&self) -> &[GradTrack] {
+        &self.tracks
+    }
+    /// The plan and the state of the present batch, or of the latest one.
+    pub fn current(&self) -> (&Plan, &Pass<S>) {
+        match &self.last {
+            Some((plan, pass)) if self.short => (plan, pass),
+            _ => (&self.plan, &self.pass),
+        }
+    }
+    /// The instructions of the present batch.
+    pub fn program(&self) -> &[Instruction] {
+        self.current().0.program()
+    }
+    /// How many of them have run.
+    pub fn cursor(&self) -> usize {
+        self.current().1.cursor()
+    }
+    /// Whether no batch is under way.
+    pub fn at_rest(&self) -> bool {
+        !self.begun
+    }
+    /// The instruction that runs next.
+    pub fn next(&self) -> Option<Instruction> {
+        if self.begun { self.program().get(self.cursor()).copied() } else { self.plan.program().first().copied() }
+    }
+
+    /// Overwrites one element of a weight. Returns whether there is such an element.
+    pub fn set_weight(&mut self, node: NodeId, name: &str, element: usize, value: f64) -> bool {
+        let Some(info) = self.weights.find(node, name).map(|k| &self.weights.infos[k]) else { return false };
+        if element >= info.range.len() {
+            return false;
+        }
+        let at = info.range.start + element;
+        self.weights.values[at] = S::of(value);
+        true
+    }
+    /// Takes saved weights that fit; returns a sentence for each that does not.
+    pub fn load_weights(&mut self, map: &WeightMap) -> Vec<String> {
+        self.weights.import(map)
+    }
+    /// The present weights.
+    pub fn export_weights(&self) -> WeightMap {
+        self.weights.export()
+    }
+
+    fn begin(&mut self) {
+        let rows = self.order.batch(self.batch, self.plan.batch());
+        self.short = rows.len() < self.plan.batch();
+        if let Some(d) = &self.data {
+            let (w, v) = (d.feature_width(), d.target_width());
+            d.gather(rows, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
+        }
+        match &mut self.last {
+            Some((_, pass)) if self.short => pass.rewind(),
+            _ => self.pass.rewind(),
+        }
+        self.begun = true;
+    }
+
+    /// Runs one instruction, beginning the next batch if none is under way.
+    pub fn advance(&mut self) -> Option<Instruction> {
+        if !self.begun {
+            self.begin();
+        }
+        let (plan, pass) = match &mut self.last {
+            Some((plan, pass)) if self.short => (&*plan, pass),
+            _ => (&self.plan, &mut self.pass),
+        };
+        let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
+        let (x, y) = (&self.x[..plan.batch() * widths.0], &self.y[..plan.batch() * widths.1]);
+        let done = pass.advance(plan, &mut self.weights, x, y, &mut self.moves);
+        if pass.cursor() == plan.program().len() {
+            self.end_batch();
+        }
+        done
+    }
+
+    /// Runs to the end of the present batch, or all of the next one.
+    pub fn step(&mut self) -> StepReport {
+        let epoch = self.epoch;
+        self.advance();
+        while self.begun {
+            self.advance();
+        }
+        let (plan, pass) = self.current();
+        StepReport { loss: pass.total_loss(plan).unwrap_or(f64::NAN), bad: pass.bad(), epoch_ended: self.epoch > epoch }
+    }
+
+    /// Runs to the end of the present phase: forward, seed, backward or update.
+    pub fn finish_phase(&mut self) {
+        let Some(phase) = self.next().map(|i| group(i.phase)) else { return };
+        self.advance();
+        while self.begun && self.next().is_some_and(|i| group(i.phase) == phase) {
+            self.advance();
+        }
+    }
+
+    fn end_batch(&mut self) {
+        self.begun = false;
+        let (plan, pass) = self.current();
+        let (loss, size) = (pass.total_loss(plan).unwrap_or(f64::NAN), plan.batch() as f64);
+        self.sum.0 += loss * size;
+        self.sum.1 += size;
+        self.step += 1;
+        self.batch += 1;
+        let epoch_ended = self.batch >= self.batches();
+        let every = (self.batches() / 4).max(1) as u64;
+        if self.step <= 50 || self.step.is_multiple_of(every) {
+            self.track();
+        }
+        if epoch_ended {
+            self.end_epoch();
+        }
+    }
+
+    fn end_epoch(&mut self) {
+        self.epoch += 1;
+        self.batch = 0;
+        let train = self.sum.0 / self.sum.1.max(1.0);
+        self.sum = (0.0, 0.0);
+        let test = self.has_test().then(|| self.evaluate(Part::Test).loss);
+        self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
+        thin(&mut self.history);
+        self.order.shuffle(self.epoch as u64);
+    }
+
+    /// Whether there is a test part of its own.
+    pub fn has_test(&self) -> bool {
+        self.data.as_ref().is_some_and(|d| !d.test.is_empty())
+    }
+
+    fn track(&mut self) {
+        for (k, t) in self.tracks.iter_mut().enumerate() {
+            let norm = self.weights.grad(k).iter().map(|g| g.to64() * g.to64()).sum::<f64>().sqrt();
+            let (moved, size) = self.moves.moved[k];
+            t.points.push([self.step as f64, norm]);
+            t.ratio.push([self.step as f64, (moved / size.max(1e-300)).sqrt()]);
+            thin(&mut t.points);
+            thin(&mut t.ratio);
+        }
+    }
+
+    /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
+    pub fn evaluate(&mut self, part: Part) -> Report {
+        let Some(data) = self.data.clone() else {
+            let loss = self.forward_rows(1).unwrap_or(f64::NAN);
+            return Report { loss, metrics: Metrics::None };
+        };
+        let rows = match part {
+            Part::Train => &data.train,
+            Part::Test => &data.test,
+        };
+        let mut tally = Tally::new(&data, self.threshold);
+        let mut sum = 0.0;
+        for chunk in rows.chunks(EVAL) {
+            let (w, v) = (data.feature_width(), data.target_width());
+            data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
+            let Some(loss) = self.forward_rows(chunk.len()) else { continue };
+            sum += loss * chunk.len() as f64;
+            if let Some(id) = self.prediction
+                && let Some((plan, pass)) = self.scratch.get(&chunk.len())
+                && let Some(view) = pass.value(plan, id)
+            {
+                tally.add(chunk, view);
+            }
+        }
+        Report { loss: sum / rows.len() as f64, metrics: tally.finish() }
+    }
+
+    /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.
+    pub(super) fn forward_rows(&mut self, n: usize) -> Option<f64> {
+        if !self.scratch.contains_key(&n) {
+            let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
+            let pass = Pass::new(&plan);
+            self.scratch.insert(n, (plan, pass));
+        }
+        let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
+        let (plan, pass) = self.scratch.get_mut(&n)?;
+        pass.run_forward(plan, &mut self.weights, &self.eval.0[..n * widths.0], &self.eval.1[..n * widths.1]);
+        pass.total_loss(plan)
+    }
+
+    /// Runs the forward part on feature rows of any number, with targets of zero. Calls `read` with the result.
+    pub(super) fn forward_features(&mut self, rows: usize, x: &[f64], read: impl FnOnce(&Plan, &Pass<S>)) {
+        let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
+        self.eval.0.resize((rows * widths.0).max(EVAL * widths.0), S::zero());
+        self.eval.1.resize((rows * widths.1).max(EVAL * widths.1), S::zero());
+        for (to, from) in self.eval.0.iter_mut().zip(x) {
+            *to = S::of(*from);
+        }
+        self.eval.1.fill(S::zero());
+        if self.forward_rows(rows).is_some()
+            && let Some((plan, pass)) = self.scratch.get(&rows)
+        {
+            read(plan, pass);
+        }
+    }
+
+}
+
+/// Forward and loss belong together; the rest are phases of their own.
+fn group(phase: Phase) -> Phase {
+    if phase == Phase::Loss { Phase::Forward } else { phase }
+}
+
+fn loss_threshold<S: Precision>(graph: &Graph, plan: &Plan, negative: f64, positive: f64) -> f64 {
+    let nodes = plan.loss_terms().iter().filter_map(|(id, _)| graph.node(*id));
+    let loss = nodes.filter_map(|n| Some((n, n.kind()?))).find(|(_, k)| k.spec.role == Role::Loss);
+    loss.map_or(0.5 * (negative + positive), |(n, k)| threshold::<S>(k, &n.filled(), negative, positive))
+}
