@@ -1,6 +1,5 @@
 //! Chainrule.
 #![warn(missing_docs)]
-pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod graph;
@@ -8,3 +7,4 @@ pub mod ops;
 pub mod project;
 pub mod tensor;
 pub mod train;
+pub mod ui;

@@ -1,15 +1,11 @@
 //! Window or command line.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    match chainrule::cli::start() {
-        chainrule::cli::Start::Done(code) => code,
-        chainrule::cli::Start::Window(path) => chainrule::cli::report(window(path)),
+fn main() -> std::process::ExitCode {
+    match chainrule::ui::run(std::env::args_os().nth(1).map(Into::into)) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            std::process::ExitCode::FAILURE
+        }
     }
-}
-
-/// Opens the window on a project.
-fn window(_: Option<std::path::PathBuf>) -> anyhow::Result<bool> {
-    anyhow::bail!("the window is not built; see --help for the commands")
 }

@@ -1,64 +1,122 @@
-//! The text of a project: which version it has, and the way from text to [`Project`] and back.
-//!
-//! The version is read first, then the text as that version. A new version is a new module beside [`v1`], and a
-//! step that turns the older one into it; every old version stays as a test fixture.
+//! Reading and writing project files.
 
-mod numbers;
-mod settings;
-mod v1;
+use crate::project::Project;
+use crate::project::dto::{FileV1, Head, VERSION};
+use std::io::Write as _;
+use std::path::Path;
 
-use crate::project::{LoadError, Project};
-use ron::Options;
-use ron::ser::PrettyConfig;
-use serde::Deserialize;
-
-/// The version that is written.
-pub const FORMAT_VERSION: u32 = 1;
-
-/// What every version begins with.
-#[derive(Deserialize)]
-#[serde(rename = "Project")]
-struct Head {
-    format_version: u32,
+/// Why a project could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {why}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What the system says.
+        why: String,
+    },
+    /// It is not a project.
+    #[error("line {line}, column {column}: {message}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// It was written by a later version.
+    #[error(
+        "the file has format version {found}, but this program reads up to {VERSION}; install a newer version of it"
+    )]
+    Future {
+        /// The file's version.
+        found: u32,
+    },
+    /// Its parts contradict each other.
+    #[error("the file contradicts itself: {0}")]
+    Content(String),
 }
 
-/// The document is flat; deeper nesting is damage or malice.
-fn options() -> Options {
-    Options::default().with_recursion_limit(32)
+/// Why a project could not be written. The old file is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} cannot be saved: {why}. The file there is unchanged; choose another folder or free some space")]
+pub struct SaveError {
+    path: String,
+    why: String,
 }
 
-/// A project from its text.
+/// Larger files are not projects.
+const MOST_BYTES: u64 = 1 << 29;
+
+/// Reads a project file.
 ///
 /// # Errors
-/// Says where the text is wrong and what to do, that it is of a later program, or what contradicts itself.
-pub fn parse(text: &str) -> Result<Project, LoadError> {
-    let head: Head = options().from_str(text).map_err(syntax)?;
-    match head.format_version {
-        0 => Err(LoadError::NoVersion),
-        1 => v1::into_project(options().from_str(text).map_err(syntax)?),
-        found => Err(LoadError::Future { found }),
+/// Says what is wrong, with line and column where there is one.
+pub fn load(path: &Path) -> Result<Project, LoadError> {
+    let fail = |why: String| LoadError::Io { path: path.display().to_string(), why };
+    let size = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
+    if size > MOST_BYTES {
+        return Err(fail(format!("it has {} MiB; a project has at most 512", size >> 20)));
     }
+    let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| fail(format!("it is not text (byte {})", e.utf8_error().valid_up_to())))?;
+    parse(&text)
 }
 
-fn syntax(e: ron::error::SpannedError) -> LoadError {
-    let message = match &e.code {
-        ron::Error::Eof => "the file ends too early; it was cut off".to_owned(),
-        code => code.to_string().trim_end_matches('.').to_owned(),
+/// Reads a project from the text of a file.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str) -> Result<Project, LoadError> {
+    let options = ron::Options::default();
+    let syntax = |e: ron::error::SpannedError| LoadError::Syntax {
+        line: e.span.start.line,
+        column: e.span.start.col,
+        message: format!("{}; this is not a project of Chainrule, or it was damaged", e.code),
     };
-    LoadError::Syntax { line: e.span.start.line, column: e.span.start.col, message }
+    let head: Head = options.from_str(text).map_err(syntax)?;
+    if head.format_version > VERSION {
+        return Err(LoadError::Future { found: head.format_version });
+    }
+    let file: FileV1 = options.from_str(text).map_err(syntax)?;
+    file.into_project().map_err(LoadError::Content)
 }
 
-/// The text of a project, in the present version; warnings are not written.
+/// The text of a project file.
 pub fn to_text(project: &Project) -> String {
-    let pretty = PrettyConfig::new()
-        .depth_limit(2)
-        .struct_names(false)
-        .separate_tuple_members(false)
-        .escape_strings(false)
-        .new_line("\n")
-        .indentor("    ");
-    let file = v1::from_project(project);
-    // Writing into a string cannot fail, and the types hold nothing that the format lacks.
-    let body = options().to_string_pretty(&file, pretty).expect("plain data has a text");
-    format!("Project{body}\n")
+    let config = ron::ser::PrettyConfig::new().struct_names(false).indentor("  ").depth_limit(2);
+    // Strings, numbers and lists always have a text form.
+    let mut text = ron::ser::to_string_pretty(&FileV1::from(project), config).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Writes a project file. A crash at any moment leaves the old file or the new one.
+///
+/// # Errors
+/// Says what the system says; the old file is then as it was.
+pub fn save(path: &Path, project: &Project) -> Result<(), SaveError> {
+    write(path, to_text(project).as_bytes())
+        .map_err(|e| SaveError { path: path.display().to_string(), why: e.to_string() })
+}
+
+/// Temporary file in the same folder, fsync, rename, fsync of the folder.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".chainrule-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path).map_or(0o644, |m| m.permissions().mode());
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
+    file.persist(path).map_err(|e| e.error)?;
+    #[cfg(unix)]
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
 }

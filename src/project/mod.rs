@@ -1,53 +1,41 @@
-//! The document: graph, data and training settings, notes; its history, its file, and its rescue after a crash.
-//!
-//! The types in memory and those of the file evolve apart: [`file`] holds what is written, one module per
-//! version, and everything else knows only [`Document`] and [`Project`].
+//! The document, its history, and the `.ron` file it is kept in.
 
-pub mod disk;
-mod error;
-pub mod file;
+mod dto;
+mod file;
 mod history;
 pub mod recovery;
 pub mod settings;
 pub mod templates;
 
-pub use disk::{load, save};
-pub use error::{LoadError, SaveError};
-pub use file::{parse, to_text};
+pub use file::{LoadError, SaveError, load, parse, save, to_text};
 pub use history::{Change, History};
 pub use settings::Settings;
 
 use crate::data::DataConfig;
+use crate::engine::WeightMap;
 use crate::graph::Graph;
-use crate::train::{TrainConfig, WeightMap};
+use crate::train::TrainConfig;
 
-/// What undo and redo travel through: everything but the weights.
+/// Everything that undo covers: the project without its weights.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Nodes, wires and frames.
+    /// The network.
     pub graph: Graph,
-    /// Where the samples come from.
+    /// What it trains on.
     pub data: DataConfig,
-    /// How it is trained.
+    /// How it trains.
     pub train: TrainConfig,
-    /// Free text for the reader.
+    /// What the author says of it.
     pub notes: String,
 }
 
-/// What a file holds: the document and, if it was trained, its weights.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A document with its trained weights, as it is kept in a file.
+#[derive(Clone, Debug, Default)]
 pub struct Project {
     /// The document.
     pub document: Document,
-    /// Trained weights.
+    /// The weights; none for an untrained network.
     pub weights: Option<WeightMap>,
-    /// What was wrong in the file but could be put right by leaving it out; never written.
+    /// What was odd about the file it came from.
     pub warnings: Vec<String>,
-}
-
-impl Project {
-    /// A project without warnings.
-    pub fn new(document: Document, weights: Option<WeightMap>) -> Self {
-        Project { document, weights, warnings: Vec::new() }
-    }
 }

@@ -1,19 +1,20 @@
 //! The projects that ship with the program.
 
-/// Name and text of each, the one to open with first.
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../projects/", $name, ".ron")))),*]
+    };
+}
+
+/// Name and text of each shipped project, simplest first.
 pub fn shipped() -> &'static [(&'static str, &'static str)] {
-    macro_rules! list {
-        ($($name:literal),* $(,)?) => {
-            &[$(($name, include_str!(concat!("../../projects/", $name, ".ron")))),*]
-        };
-    }
-    list![
-        "spirals",
+    shipped![
         "perceptron_and",
         "perceptron_or",
         "mlp_2_2_1",
         "xor",
         "circle",
+        "spirals",
         "linear_regression",
         "sine",
         "iris",

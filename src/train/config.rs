@@ -121,15 +121,20 @@ impl Optimizer {
     /// Name and rate, `SGD, learning rate 0.03, momentum 0.9`.
     pub fn label(&self) -> String {
         match self {
-            Optimizer::Sgd { lr, momentum, .. } if *momentum > 0.0 => format!("SGD, learning rate {lr}, momentum {momentum}"),
+            Optimizer::Sgd { lr, momentum, .. } if *momentum > 0.0 => {
+                format!("SGD, learning rate {lr}, momentum {momentum}")
+            }
             Optimizer::Sgd { lr, .. } => format!("SGD, learning rate {lr}"),
             Optimizer::Adam { lr, .. } => format!("Adam, learning rate {lr}"),
         }
     }
 
     fn reject(&self) -> Option<String> {
-        let unit = |name: &str, x: f64| (!(0.0..1.0).contains(&x)).then(|| format!("{name} is {x}; it must be from 0 to below 1"));
-        let positive = |name: &str, x: f64| (x.is_nan() || x < 0.0).then(|| format!("{name} is {x}; it must be at least 0"));
+        let unit = |name: &str, x: f64| {
+            (!(0.0..1.0).contains(&x)).then(|| format!("{name} is {x}; it must be from 0 to below 1"))
+        };
+        let positive =
+            |name: &str, x: f64| (x.is_nan() || x < 0.0).then(|| format!("{name} is {x}; it must be at least 0"));
         match *self {
             Optimizer::Sgd { momentum, dampening, nesterov, weight_decay, .. } => {
                 let clash = nesterov && (momentum <= 0.0 || dampening != 0.0);

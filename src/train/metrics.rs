@@ -120,7 +120,10 @@ impl<'a> Tally<'a> {
 
 /// The node whose output is the network's answer: what the first loss compares with the target.
 pub(super) fn prediction(plan: &Plan, graph: &crate::graph::Graph) -> Option<NodeId> {
-    let term = plan.loss_terms().iter().find(|(id, _)| graph.node(*id).and_then(|n| n.spec()).is_some_and(|s| s.role == Role::Loss))?;
+    let term = plan
+        .loss_terms()
+        .iter()
+        .find(|(id, _)| graph.node(*id).and_then(|n| n.spec()).is_some_and(|s| s.role == Role::Loss))?;
     plan.input_of(term.0, 0)
 }
 

@@ -432,7 +432,6 @@ impl<S: Precision> Session<S> {
             read(plan, pass);
         }
     }
-
 }
 
 /// Forward and loss belong together; the rest are phases of their own.

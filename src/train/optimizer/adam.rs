@@ -16,7 +16,14 @@ pub(super) struct Adam {
 impl Adam {
     /// m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − η m̂ / (√v̂ + ε). `largest` is empty without AMSGrad.
     /// Returns ‖Δw‖² and ‖w‖².
-    pub fn update<S: Scalar>(&self, weight: &mut [S], grad: &[S], first: &mut [S], second: &mut [S], largest: &mut [S]) -> (f64, f64) {
+    pub fn update<S: Scalar>(
+        &self,
+        weight: &mut [S],
+        grad: &[S],
+        first: &mut [S],
+        second: &mut [S],
+        largest: &mut [S],
+    ) -> (f64, f64) {
         let t = i32::try_from(self.step).unwrap_or(i32::MAX);
         let rate = S::of(self.lr / (1.0 - self.beta1.powi(t)));
         let root = S::of((1.0 - self.beta2.powi(t)).sqrt());

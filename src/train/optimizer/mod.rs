@@ -41,7 +41,8 @@ impl<S: Scalar> Moves<S> {
     pub fn set(&mut self, rule: &Optimizer, elements: usize) {
         let fresh = Moves::<S>::new(rule, elements, self.moved.len());
         let same = |a: &[S], b: &[S]| a.len() == b.len();
-        let fits = same(&fresh.first, &self.first) && same(&fresh.second, &self.second) && same(&fresh.largest, &self.largest);
+        let fits =
+            same(&fresh.first, &self.first) && same(&fresh.second, &self.second) && same(&fresh.largest, &self.largest);
         if fits {
             self.rule = rule.clone();
         } else {

@@ -18,7 +18,7 @@ const SEGMENTS: usize = 16;
 /// Size of a node on the canvas, in canvas points.
 pub fn node_size(graph: &Graph, id: NodeId) -> Vec2 {
     let spec = graph.node(id).and_then(|n| n.spec());
-    let body = match spec.map(|s| (s.category, s.role)) {
+    let body: f32 = match spec.map(|s| (s.category, s.role)) {
         None => 40.0,
         Some((_, Role::Penalty)) => 52.0,
         Some((Category::Loss, _)) => 104.0,

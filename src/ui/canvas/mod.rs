@@ -75,6 +75,15 @@ impl Canvas {
         self.view.screen_from_canvas(Pos2::new(at[0], at[1]))
     }
 
+    /// The canvas point at a screen position.
+    pub fn canvas_pos(&self, at: Pos2) -> [f32; 2] {
+        self.view.canvas_from_screen(at).into()
+    }
+
+    /// Where the canvas was drawn last.
+    pub fn area(&self) -> Rect {
+        self.view.area
+    }
 
     /// Draws the canvas in all the space there is, and turns what the user does into actions.
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {

@@ -19,7 +19,8 @@ pub fn value_control(ui: &mut Ui, spec: &ParamSpec, value: &Value, state: &State
     match (spec.kind, value) {
         (ParamKind::Bool, Value::Bool(on)) => {
             let mut on = *on;
-            let r = ui.checkbox(&mut on, if on { "on" } else { "off" });
+            let word = if on { "on" } else { "off" };
+            let r = ui.checkbox(&mut on, word);
             name(&r, spec);
             if r.changed() { Edited::Done(Value::Bool(on)) } else { Edited::No }
         }

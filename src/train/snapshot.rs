@@ -1,0 +1,240 @@
+//! What the worker tells the window: figures and small pictures, never the whole memory.
+
+use crate::engine::Instruction;
+use crate::graph::NodeId;
+use crate::tensor::Stats;
+use crate::train::{GradTrack, Metrics, Point};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the window wants to see beyond the figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Want {
+    /// The node whose tensors are shown.
+    pub inspect: Option<NodeId>,
+    /// The element that is taken apart.
+    pub element: Option<ElementRef>,
+    /// The node of the decision map; the prediction if none.
+    pub map_node: Option<NodeId>,
+    /// Which of its columns.
+    pub map_channel: usize,
+    /// Points along each side of the map; 0 for no map.
+    pub map_size: usize,
+    /// Whether nodes get small pictures.
+    pub previews: bool,
+}
+
+impl Default for Want {
+    fn default() -> Self {
+        Want { inspect: None, element: None, map_node: None, map_channel: 0, map_size: 64, previews: true }
+    }
+}
+
+/// One element of one tensor of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElementRef {
+    /// Whose.
+    pub node: NodeId,
+    /// Which tensor.
+    pub tensor: TensorRef,
+    /// Flat index.
+    pub index: usize,
+}
+
+/// A tensor of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TensorRef {
+    /// Its output.
+    Output,
+    /// ∂L/∂output.
+    OutputGrad,
+    /// The value at an input pin.
+    Input(usize),
+    /// What it contributes to the gradient of that value.
+    InputGrad(usize),
+    /// A weight.
+    Weight(usize),
+    /// The gradient of a weight.
+    WeightGrad(usize),
+}
+
+/// Where a node stands in the present pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// Not computed in this pass.
+    Waiting,
+    /// Its output is computed.
+    ForwardDone,
+    /// Its gradients are computed.
+    BackwardDone,
+}
+
+/// A small picture of a tensor, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thumb {
+    /// Rows shown.
+    pub rows: usize,
+    /// Columns shown.
+    pub cols: usize,
+    /// The elements.
+    pub data: Vec<f32>,
+}
+
+/// One node in a snapshot.
+#[derive(Clone, Debug)]
+pub struct NodeShot {
+    /// Where it stands.
+    pub state: NodeState,
+    /// Shape of its output in the present batch.
+    pub shape: Vec<usize>,
+    /// Statistics of its output, once computed.
+    pub stats: Option<Stats>,
+    /// Statistics of ∂L/∂output, once complete.
+    pub grad_stats: Option<Stats>,
+    /// Norm of the gradients of all its weights, once computed.
+    pub weight_grad_norm: Option<f64>,
+    /// Its output.
+    pub sample: Option<Thumb>,
+    /// Its first weight.
+    pub weight_sample: Option<Thumb>,
+    /// The gradient of its first weight, once computed.
+    pub weight_grad_sample: Option<Thumb>,
+    /// Its output over the plane of the data, one picture per column, at most eight.
+    pub maps: Vec<Thumb>,
+    /// Its output if that is one number.
+    pub scalar: Option<f64>,
+}
+
+/// One tensor of the inspected node.
+#[derive(Clone, Debug)]
+pub struct TensorShot {
+    /// Which one.
+    pub which: TensorRef,
+    /// `weight`, `weight.grad`, `input`, `output.grad δ`.
+    pub label: String,
+    /// Lengths of its axes.
+    pub shape: Vec<usize>,
+    /// Its first elements.
+    pub data: Vec<f32>,
+    /// Whether there are more.
+    pub truncated: bool,
+    /// Statistics of all elements.
+    pub stats: Stats,
+    /// Counts of all finite elements in 32 bins from the smallest to the largest.
+    pub histogram: Vec<u32>,
+    /// Whether the window may set its elements.
+    pub editable: bool,
+    /// Whether it is a gradient.
+    pub is_grad: bool,
+    /// Whether it is computed in this pass.
+    pub ready: bool,
+}
+
+/// The tensors of the inspected node.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// Which node.
+    pub node: NodeId,
+    /// Its tensors.
+    pub tensors: Vec<TensorShot>,
+    /// The gradients that add up to ∂L/∂output, by consumer.
+    pub contributions: Vec<(String, Stats)>,
+}
+
+/// A node's output over the plane of the data.
+#[derive(Clone, Debug)]
+pub struct DecisionMap {
+    /// Points along each side.
+    pub size: usize,
+    /// Range of the first coordinate.
+    pub x: [f64; 2],
+    /// Range of the second coordinate.
+    pub y: [f64; 2],
+    /// Values, row by row from the largest second coordinate down; the decision threshold is 0.
+    pub values: Vec<f32>,
+    /// What it is of.
+    pub label: String,
+    /// Columns to choose from.
+    pub channels: usize,
+    /// The value that gets the full first colour.
+    pub low: f64,
+    /// The value that gets the full second colour.
+    pub high: f64,
+}
+
+/// The fitted function of one variable.
+#[derive(Clone, Debug)]
+pub struct FittedCurve {
+    /// Its points.
+    pub points: Vec<[f64; 2]>,
+    /// What it is of.
+    pub label: String,
+}
+
+/// The sum that a chosen element came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// The element.
+    pub of: ElementRef,
+    /// What is summed.
+    pub title: String,
+    /// The largest terms, as text with numbers and as value.
+    pub terms: Vec<(String, f64)>,
+    /// The sum of all.
+    pub total: f64,
+    /// How many smaller terms are not listed.
+    pub hidden: usize,
+}
+
+/// The state of a run at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The revision of the document that it belongs to.
+    pub revision: u64,
+    /// Whether training runs.
+    pub running: bool,
+    /// Epochs completed.
+    pub epoch: usize,
+    /// Batches completed in this epoch.
+    pub batch: usize,
+    /// Batches in an epoch.
+    pub batches: usize,
+    /// Batches completed since the start.
+    pub step: u64,
+    /// Loss of the train part.
+    pub train_loss: Option<f64>,
+    /// Loss of the test part.
+    pub test_loss: Option<f64>,
+    /// Metrics of the train part.
+    pub train_metrics: Metrics,
+    /// Metrics of the test part.
+    pub test_metrics: Metrics,
+    /// Batches per second, measured over the last half second; 0 while paused.
+    pub steps_per_sec: f64,
+    /// The instructions of the present batch.
+    pub program: Arc<[Instruction]>,
+    /// How many of them have run.
+    pub cursor: usize,
+    /// Whether no batch is under way.
+    pub at_rest: bool,
+    /// Memory for values, gradients and saved numbers.
+    pub bytes: usize,
+    /// Threads that kernels may use.
+    pub threads: usize,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The loss curve.
+    pub history: Arc<Vec<Point>>,
+    /// Gradient norms over time.
+    pub gradients: Arc<Vec<GradTrack>>,
+    /// All nodes.
+    pub nodes: BTreeMap<NodeId, NodeShot>,
+    /// The node that was asked for.
+    pub inspected: Option<Inspected>,
+    /// The map that was asked for, for data of the plane.
+    pub map: Option<Arc<DecisionMap>>,
+    /// The fitted curve, for data of one variable.
+    pub curve: Option<Arc<FittedCurve>>,
+    /// The element that was asked for.
+    pub terms: Option<Terms>,
+}

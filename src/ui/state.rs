@@ -1,0 +1,117 @@
+//! What the window shows: the document, what follows from it, and what the worker last reported.
+
+use crate::data::Dataset;
+use crate::graph::{Fragment, Graph, Inference, NodeId};
+use crate::project::{Document, History};
+use crate::train::{NodeShot, Snapshot, Speed, Want};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where the canvas should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// One node in the middle.
+    Node(NodeId),
+    /// Everything in sight.
+    All,
+    /// The selected nodes in sight.
+    Selection,
+}
+
+/// How the size of the canvas should change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zoom {
+    /// One step larger.
+    In,
+    /// One step smaller.
+    Out,
+    /// 100 %.
+    Reset,
+}
+
+/// Everything that panels read. Only `apply` and the receiver of snapshots write here.
+pub struct State {
+    /// The document and its undo list.
+    pub history: History,
+    /// Shapes and problems of the present graph with the present data.
+    pub inference: Arc<Inference>,
+    /// The data set, once loaded.
+    pub dataset: Option<Arc<Dataset>>,
+    /// Why the data set could not be loaded.
+    pub data_error: Option<String>,
+    /// Selected nodes.
+    pub selection: BTreeSet<NodeId>,
+    /// The node under the pointer.
+    pub hovered: Option<NodeId>,
+    /// The worker's latest report, only if it is about the present structure.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// What the worker has been asked to report.
+    pub want: Want,
+    /// How fast training runs.
+    pub speed: Speed,
+    /// The file, once there is one.
+    pub path: Option<PathBuf>,
+    /// Name of the shipped example this document came from, while it has no file.
+    pub origin: Option<String>,
+    /// Where the canvas should look; set for one frame, cleared by the app after the canvas has drawn.
+    pub focus: Option<Focus>,
+    /// How the canvas should change its size; set for one frame as `focus` is.
+    pub zoom: Option<Zoom>,
+    /// What was copied last.
+    pub clipboard: Option<Fragment>,
+    /// Why training cannot run, in one sentence.
+    pub failed: Option<String>,
+    /// The first node whose value or gradient was not a number in this run, and what it was.
+    pub bad: Option<(NodeId, String)>,
+    /// Whether the document is work recovered after a crash and not saved since.
+    pub recovered: bool,
+    /// The revision that the worker was last given.
+    pub revision: u64,
+}
+
+impl State {
+    /// The present document.
+    pub fn document(&self) -> &Arc<Document> {
+        self.history.document()
+    }
+
+    /// The present graph.
+    pub fn graph(&self) -> &Graph {
+        &self.history.document().graph
+    }
+
+    /// What the worker reported of a node.
+    pub fn shot(&self, node: NodeId) -> Option<&NodeShot> {
+        self.snapshot.as_ref()?.nodes.get(&node)
+    }
+
+    /// The selected node, if it is exactly one.
+    pub fn selected_one(&self) -> Option<NodeId> {
+        if self.selection.len() == 1 { self.selection.first().copied() } else { None }
+    }
+
+    /// Name of the document: the file's, the example's, or `untitled`.
+    pub fn title(&self) -> String {
+        match (&self.path, &self.origin) {
+            (Some(path), _) => path.file_name().map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
+            (None, Some(name)) => name.clone(),
+            (None, None) => "untitled".to_owned(),
+        }
+    }
+
+    /// Whether there is unsaved work.
+    pub fn dirty(&self) -> bool {
+        self.recovered || self.history.is_dirty()
+    }
+
+    /// Whether training runs now.
+    pub fn running(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|s| s.running)
+    }
+
+    /// Number of errors among the problems.
+    pub fn errors(&self) -> usize {
+        self.inference.errors().count()
+    }
+}
