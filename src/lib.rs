@@ -1,5 +1,6 @@
 //! Chainrule.
 #![warn(missing_docs)]
+pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod graph;

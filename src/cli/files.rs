@@ -1,8 +1,8 @@
 //! `new` and `info`.
 
+use crate::cli::Usage;
 use crate::cli::run::read;
 use crate::cli::table::{Table, count};
-use crate::cli::Usage;
 use crate::project::{self, templates};
 use anyhow::{Result, bail};
 use std::io::Write;

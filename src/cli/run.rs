@@ -4,8 +4,8 @@ use crate::cli::Usage;
 use crate::data::{Dataset, Order};
 use crate::graph::{Diagnostic, Graph, Severity};
 use crate::ops::Precision;
-use crate::tensor::Shape;
 use crate::project::{self, Project};
+use crate::tensor::Shape;
 use crate::train::{Session, SessionError};
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -22,8 +22,8 @@ pub struct Loaded {
 /// Reads a project and its data; what was wrong in either but could be left out goes to standard error.
 pub fn load(path: &Path) -> Result<Loaded> {
     let project = read(path)?;
-    let base = path.parent();
-    let data = project.document.data.load(base.unwrap_or(Path::new(""))).with_context(|| format!("the data of {}", path.display()))?;
+    let base = path.parent().unwrap_or_else(|| Path::new(""));
+    let data = project.document.data.load(base).with_context(|| format!("the data of {}", path.display()))?;
     for w in data.iter().flat_map(|d| &d.warnings) {
         eprintln!("warning: {w}");
     }

@@ -1,7 +1,7 @@
 //! Tensors in safetensors files.
 
 use crate::ops::Precision;
-use crate::project::disk;
+use crate::project;
 use anyhow::{Context, Result, bail};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::path::Path;
@@ -66,5 +66,5 @@ pub fn write<S: Precision>(path: &Path, tensors: &[Named<S>]) -> Result<()> {
         views.push((*name, TensorView::new(dtype, shape.to_vec(), bytes)?));
     }
     let bytes = safetensors::serialize(views, None)?;
-    disk::write_atomic(path, &bytes).with_context(|| format!("{} cannot be written", path.display()))
+    project::write_atomic(path, &bytes).with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -86,7 +86,11 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     summary(&mut session, started.elapsed())?;
     if let Some(out) = &args.out {
-        let project = Project::new(loaded.project.document, Some(session.export_weights()));
+        let project = Project {
+            document: loaded.project.document,
+            weights: Some(session.export_weights()),
+            warnings: Vec::new(),
+        };
         project::save(out, &project)?;
         println!("wrote {}", out.display());
     }
@@ -160,9 +164,8 @@ fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
     let parts: Vec<(&str, Report)> = parts(session);
     let names: Vec<&str> = parts.first().map(|p| figures(&p.1.metrics).0).unwrap_or_default();
     let headings: Vec<String> = names.iter().map(|n| format!(">{n}")).collect();
-    let mut table = Table::new(
-        &["part", ">loss"].into_iter().chain(headings.iter().map(String::as_str)).collect::<Vec<_>>(),
-    );
+    let mut table =
+        Table::new(&["part", ">loss"].into_iter().chain(headings.iter().map(String::as_str)).collect::<Vec<_>>());
     for (name, report) in &parts {
         let mut row = vec![(*name).to_owned(), number(report.loss)];
         row.extend(figures(&report.metrics).1.into_iter().map(number));
