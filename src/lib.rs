@@ -42,7 +42,6 @@
 //! - **Worker and window.** Commands go down a channel, the latest snapshot comes up in one slot; neither waits.
 //! - **Numbers shown are numbers computed.** Where there is nothing yet, the window says so.
 #![warn(missing_docs)]
-
 pub mod cli;
 pub mod data;
 pub mod engine;

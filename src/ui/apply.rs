@@ -9,12 +9,12 @@ use crate::ui::app::App;
 use crate::ui::canvas::node_size;
 use crate::ui::command_palette::CommandPalette;
 use crate::ui::data_dialog::DataDialog;
+use crate::ui::editing;
 use crate::ui::files::Then;
 use crate::ui::modal::Overlay;
 use crate::ui::search::NodeSearch;
 use crate::ui::state::{Focus, Zoom};
 use crate::ui::toast::Tone;
-use crate::ui::editing;
 use egui::Context;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -120,11 +120,8 @@ impl App {
         let state = &mut self.state;
         match action {
             Action::Select(nodes) => state.selection = nodes,
-            Action::ToggleSelect(node) => {
-                if !state.selection.remove(&node) {
-                    state.selection.insert(node);
-                }
-            }
+            Action::ToggleSelect(node) if state.selection.contains(&node) => _ = state.selection.remove(&node),
+            Action::ToggleSelect(node) => _ = state.selection.insert(node),
             Action::SelectAll => state.selection = state.graph().nodes().map(|n| n.id).collect(),
             Action::SelectNone => state.selection.clear(),
             Action::Hover(node) => state.hovered = node,
@@ -343,8 +340,8 @@ fn obstacle(inference: &Inference, data_error: Option<&str>) -> Option<String> {
 /// Whether two graphs compute the same; places and frames do not count, names do, as reports carry them.
 fn same_computation(a: &Graph, b: &Graph) -> bool {
     a.len() == b.len()
-        && a.nodes().zip(b.nodes()).all(|(x, y)| {
-            x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params
-        })
+        && a.nodes()
+            .zip(b.nodes())
+            .all(|(x, y)| x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params)
         && a.wires() == b.wires()
 }

@@ -292,10 +292,14 @@ impl App {
             let dialog = rfd::FileDialog::new().set_directory(folder);
             let path = match kind {
                 Ask::Open => dialog.set_title("Open project").add_filter("Chainrule project", &["ron"]).pick_file(),
-                Ask::Save(_) => {
-                    dialog.set_title("Save project").add_filter("Chainrule project", &["ron"]).set_file_name(name).save_file()
+                Ask::Save(_) => dialog
+                    .set_title("Save project")
+                    .add_filter("Chainrule project", &["ron"])
+                    .set_file_name(name)
+                    .save_file(),
+                Ask::Table => {
+                    dialog.set_title("Choose a table").add_filter("Table", &["csv", "tsv", "txt"]).pick_file()
                 }
-                Ask::Table => dialog.set_title("Choose a table").add_filter("Table", &["csv", "tsv", "txt"]).pick_file(),
             };
             // The window may be gone by now.
             let _ = send.send(path);

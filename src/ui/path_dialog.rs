@@ -120,7 +120,8 @@ impl PathDialog {
         let modal = Modal::new(Id::unique("path dialog")).show(ctx, |ui| {
             ui.set_width(560.0_f32.min(ctx.content_rect().width() - 60.0));
             ui.heading(self.title());
-            let field = ui.add(TextEdit::singleline(&mut self.text).font(theme::mono(12.0)).desired_width(f32::INFINITY));
+            let field =
+                ui.add(TextEdit::singleline(&mut self.text).font(theme::mono(12.0)).desired_width(f32::INFINITY));
             let field = field.accessible_name("Path");
             if !self.started {
                 field.request_focus();
@@ -139,10 +140,10 @@ impl PathDialog {
             ui.add_space(4.0);
             ScrollArea::vertical().max_height(300.0).auto_shrink([false, false]).show(ui, |ui| {
                 let mut go = None;
-                if let Some(parent) = self.folder.parent() {
-                    if ui.add(Button::new("..").frame(false)).accessible_name("Parent folder").clicked() {
-                        go = Some(parent.to_owned());
-                    }
+                if let Some(parent) = self.folder.parent()
+                    && ui.add(Button::new("..").frame(false)).accessible_name("Parent folder").clicked()
+                {
+                    go = Some(parent.to_owned());
                 }
                 for (name, folder) in &self.entries {
                     let label = if *folder { format!("{name}/") } else { name.clone() };
