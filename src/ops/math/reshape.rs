@@ -53,7 +53,8 @@ impl Op for Reshape {
             }
             (false, _) => (&[], sizes),
         };
-        let known: usize = rest.iter().filter(|n| **n > 0).map(|n| *n as usize).product();
+        let sizes_known = rest.iter().filter(|n| **n > 0).map(|n| *n as usize);
+        let known = sizes_known.fold(1usize, usize::saturating_mul);
         let open = rest.contains(&-1);
         if (open && (known == 0 || !elements.is_multiple_of(known))) || (!open && known != elements) {
             let per = if batch { " per sample" } else { "" };

@@ -25,6 +25,12 @@ impl<'a, S> Mat<'a, S> {
     }
 }
 
+/// Whether the slice of `m` reaches its last element at rows×cols, both at least 1; without overflow.
+fn holds<S>(m: Mat<S>, rows: usize, cols: usize) -> bool {
+    let last = (rows - 1).checked_mul(m.row).zip((cols - 1).checked_mul(m.col)).and_then(|(a, b)| a.checked_add(b));
+    last.is_some_and(|l| l < m.data.len())
+}
+
 /// Multiply-adds below which a plain loop beats packing.
 const SMALL: usize = 4096;
 /// Multiply-adds from which a second thread pays for being woken.
@@ -44,8 +50,7 @@ pub fn matmul<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out
     if k == 0 {
         return out.fill(S::zero());
     }
-    assert!(a.data.len() > (m - 1) * a.row + (k - 1) * a.col, "a is m×k");
-    assert!(b.data.len() > (k - 1) * b.row + (n - 1) * b.col, "b is k×n");
+    assert!(holds(a, m, k) && holds(b, k, n), "a is m×k and b is k×n");
     let work = m * k * n;
     if work <= SMALL {
         small(k, n, a, b, out);
@@ -79,7 +84,7 @@ fn small<S: Scalar>(k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S]) {
 }
 
 /// Calls the `gemm` crate. The caller has checked that the slices hold m×k, k×n and m×n elements.
-pub(crate) fn gemm_checked<S: 'static>(
+pub(crate) fn gemm_checked<S: Copy + 'static>(
     m: usize,
     k: usize,
     n: usize,
@@ -89,8 +94,11 @@ pub(crate) fn gemm_checked<S: 'static>(
     zero: S,
     one: S,
 ) {
-    assert!(out.len() >= m * n && a.data.len() > (m - 1) * a.row + (k - 1) * a.col);
-    assert!(b.data.len() > (k - 1) * b.row + (n - 1) * b.col);
+    if m == 0 || n == 0 || k == 0 {
+        return out.fill(zero);
+    }
+    assert!(m.checked_mul(n) == Some(out.len()), "the output is m×n");
+    assert!(holds(a, m, k) && holds(b, k, n), "a is m×k and b is k×n");
     // SAFETY: the assertions above bound every access of the three matrices; `out` is not aliased.
     unsafe {
         gemm::gemm(
