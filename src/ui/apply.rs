@@ -9,12 +9,12 @@ use crate::ui::app::App;
 use crate::ui::canvas::node_size;
 use crate::ui::command_palette::CommandPalette;
 use crate::ui::data_dialog::DataDialog;
+use crate::ui::editing;
 use crate::ui::files::Then;
 use crate::ui::modal::Overlay;
 use crate::ui::search::NodeSearch;
 use crate::ui::state::{Focus, Zoom};
 use crate::ui::toast::Tone;
-use crate::ui::editing;
 use egui::Context;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -288,8 +288,13 @@ impl App {
         if data {
             self.load_data(&new.data);
         }
-        if data || old.train != new.train || !same_computation(&old.graph, graph) {
-            self.reload(None, false);
+        let (was, is) = (&old.train, &new.train);
+        let start = was.seed != is.seed;
+        if data || start || was.batch_size != is.batch_size || !same_computation(&old.graph, graph) {
+            // Another seed means other initial weights; anything else keeps the weights that fit.
+            self.reload(None, start);
+        } else if was != is {
+            self.worker.send(Command::SetConfig(is.clone()));
         }
     }
 
@@ -343,8 +348,8 @@ fn obstacle(inference: &Inference, data_error: Option<&str>) -> Option<String> {
 /// Whether two graphs compute the same; places and frames do not count, names do, as reports carry them.
 fn same_computation(a: &Graph, b: &Graph) -> bool {
     a.len() == b.len()
-        && a.nodes().zip(b.nodes()).all(|(x, y)| {
-            x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params
-        })
+        && a.nodes()
+            .zip(b.nodes())
+            .all(|(x, y)| x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params)
         && a.wires() == b.wires()
 }

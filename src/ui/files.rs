@@ -204,6 +204,9 @@ impl App {
         self.state.recovered = false;
         self.state.focus = Some(Focus::All);
         self.weights = project.weights.clone();
+        for warning in &project.warnings {
+            self.toasts.push(Tone::Warning, warning.as_str());
+        }
         let document = self.shown.clone();
         self.load_data(&document.data);
         let fresh = project.weights.is_none();
@@ -244,7 +247,7 @@ impl App {
 
     /// The weights have come, or will not: writes what waits for them.
     pub(super) fn exported(&mut self, weights: Option<WeightMap>) {
-        if weights.is_some() {
+        if weights.as_ref().is_some_and(|w| !w.is_empty()) {
             self.weights = weights;
         }
         let Some((purpose, _)) = self.files.exports.pop_front() else { return };
@@ -292,10 +295,14 @@ impl App {
             let dialog = rfd::FileDialog::new().set_directory(folder);
             let path = match kind {
                 Ask::Open => dialog.set_title("Open project").add_filter("Chainrule project", &["ron"]).pick_file(),
-                Ask::Save(_) => {
-                    dialog.set_title("Save project").add_filter("Chainrule project", &["ron"]).set_file_name(name).save_file()
+                Ask::Save(_) => dialog
+                    .set_title("Save project")
+                    .add_filter("Chainrule project", &["ron"])
+                    .set_file_name(name)
+                    .save_file(),
+                Ask::Table => {
+                    dialog.set_title("Choose a table").add_filter("Table", &["csv", "tsv", "txt"]).pick_file()
                 }
-                Ask::Table => dialog.set_title("Choose a table").add_filter("Table", &["csv", "tsv", "txt"]).pick_file(),
             };
             // The window may be gone by now.
             let _ = send.send(path);

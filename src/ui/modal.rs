@@ -34,7 +34,13 @@ pub enum Overlay {
 }
 
 /// A modal of `width`; gives what `content` gives, or `closed` when Escape or a click outside closes it.
-pub fn modal<T>(ctx: &Context, name: &str, width: f32, closed: T, content: impl FnOnce(&mut Ui) -> Option<T>) -> Option<T> {
+pub fn modal<T>(
+    ctx: &Context,
+    name: &str,
+    width: f32,
+    closed: T,
+    content: impl FnOnce(&mut Ui) -> Option<T>,
+) -> Option<T> {
     let modal = Modal::new(Id::unique(("modal", name))).show(ctx, |ui| {
         ui.set_width(width.min(ctx.content_rect().width() - 60.0));
         content(ui)

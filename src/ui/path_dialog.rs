@@ -120,7 +120,8 @@ impl PathDialog {
         let modal = Modal::new(Id::unique("path dialog")).show(ctx, |ui| {
             ui.set_width(560.0_f32.min(ctx.content_rect().width() - 60.0));
             ui.heading(self.title());
-            let field = ui.add(TextEdit::singleline(&mut self.text).font(theme::mono(12.0)).desired_width(f32::INFINITY));
+            let field =
+                ui.add(TextEdit::singleline(&mut self.text).font(theme::mono(12.0)).desired_width(f32::INFINITY));
             let field = field.accessible_name("Path");
             if !self.started {
                 field.request_focus();

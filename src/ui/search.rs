@@ -7,7 +7,9 @@ use crate::ui::app::App;
 use crate::ui::command_palette::{arrows, score};
 use crate::ui::editing;
 use crate::ui::theme::{self, Theme};
-use egui::{Align, Area, Button, Context, Frame, Id, Key, Modifiers, Order, Pos2, RichText, ScrollArea, TextEdit, vec2};
+use egui::{
+    Align, Area, Button, Context, Frame, Id, Key, Modifiers, Order, Pos2, RichText, ScrollArea, TextEdit, vec2,
+};
 
 /// An open search.
 pub struct NodeSearch {
@@ -74,8 +76,9 @@ impl App {
                 ScrollArea::vertical().max_height(260.0).auto_shrink([false, true]).show(ui, |ui| {
                     for (k, kind) in found.iter().enumerate() {
                         let dot = RichText::new("●").color(theme.category(kind.spec.category));
-                        let line = Button::selectable(k == search.chosen, (dot, kind.spec.label))
-                            .right_text(RichText::new(kind.spec.category.label()).font(theme::sans(11.0)).color(theme.dim));
+                        let line = Button::selectable(k == search.chosen, (dot, kind.spec.label)).right_text(
+                            RichText::new(kind.spec.category.label()).font(theme::sans(11.0)).color(theme.dim),
+                        );
                         let line = ui.add(line.min_size(vec2(ui.available_width(), 24.0)));
                         let line = line.accessible_name(format!("Add {}", kind.spec.label));
                         if k == search.chosen && moved {
@@ -95,7 +98,11 @@ impl App {
                         }
                     }
                     None => {
-                        let why = if search.fitting.is_empty() { "No node fits this wire." } else { "No node has these letters." };
+                        let why = if search.fitting.is_empty() {
+                            "No node fits this wire."
+                        } else {
+                            "No node has these letters."
+                        };
                         ui.label(RichText::new(why).color(theme.dim));
                     }
                 }

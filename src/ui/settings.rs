@@ -30,9 +30,15 @@ pub fn training(ctx: &Context, state: &State, actions: &mut Vec<Action>) -> bool
 }
 
 /// Pushes the change from `old` to `new` that `response` made: a drag of a number is one entry of the undo list.
-pub fn push_change<T: PartialEq>(response: &Response, old: &T, new: T, wrap: impl Fn(T) -> Change, actions: &mut Vec<Action>) {
+pub fn push_change<T: PartialEq + Clone>(
+    response: &Response,
+    old: &T,
+    new: T,
+    wrap: impl Fn(T) -> Change,
+    actions: &mut Vec<Action>,
+) {
     if response.drag_started() {
-        actions.push(Action::Begin("Change settings".to_owned()));
+        actions.push(Action::Begin(wrap(new.clone()).label()));
     }
     if *old != new {
         actions.push(if response.dragged() { Action::Live(wrap(new)) } else { Action::Change(wrap(new)) });
@@ -49,7 +55,13 @@ struct Form<'a> {
 }
 
 impl Form<'_> {
-    fn row(&mut self, ui: &mut Ui, name: &str, about: &str, control: impl FnOnce(&mut Ui, &mut TrainConfig) -> Response) {
+    fn row(
+        &mut self,
+        ui: &mut Ui,
+        name: &str,
+        about: &str,
+        control: impl FnOnce(&mut Ui, &mut TrainConfig) -> Response,
+    ) {
         ui.label(name).on_hover_text(about);
         let mut new = self.old.clone();
         let response = control(ui, &mut new).accessible_name(name);
@@ -58,7 +70,14 @@ impl Form<'_> {
         ui.end_row();
     }
 
-    fn number(&mut self, ui: &mut Ui, name: &str, about: &str, most: f64, get: impl FnOnce(&mut TrainConfig) -> &mut f64) {
+    fn number(
+        &mut self,
+        ui: &mut Ui,
+        name: &str,
+        about: &str,
+        most: f64,
+        get: impl FnOnce(&mut TrainConfig) -> &mut f64,
+    ) {
         self.row(ui, name, about, |ui, config| {
             let value = get(config);
             let speed = (value.abs() * 0.01).max(1e-5);
@@ -85,12 +104,18 @@ fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             combo.response
         });
         rates(ui, &mut form);
-        form.row(ui, "Batch size", "Samples per step. Small batches are noisy, large ones slow to react.", |ui, config| {
-            ui.add(DragValue::new(&mut config.batch_size).range(1..=4096))
-        });
-        form.row(ui, "Seed", "The same seed gives the same start and the same order of samples, bit for bit.", |ui, config| {
-            ui.add(DragValue::new(&mut config.seed))
-        });
+        form.row(
+            ui,
+            "Batch size",
+            "Samples per step. Small batches are noisy, large ones slow to react.",
+            |ui, config| ui.add(DragValue::new(&mut config.batch_size).range(1..=4096)),
+        );
+        form.row(
+            ui,
+            "Seed",
+            "The same seed gives the same start and the same order of samples, bit for bit.",
+            |ui, config| ui.add(DragValue::new(&mut config.seed)),
+        );
         form.row(ui, "Stop after", "Number of epochs; 0 trains until paused.", |ui, config| {
             ui.add(DragValue::new(&mut config.epochs).range(0..=1_000_000).suffix(" epochs"))
         });
@@ -108,25 +133,35 @@ fn rates(ui: &mut Ui, form: &mut Form) {
     });
     match form.old.optimizer {
         Optimizer::Sgd { .. } => {
-            form.row(ui, "Momentum", "Share of the last step that is kept in this one.", |ui, c| match &mut c.optimizer {
-                Optimizer::Sgd { momentum, .. } => ui.add(DragValue::new(momentum).speed(0.005).range(0.0..=0.9999)),
-                Optimizer::Adam { .. } => ui.label(""),
-            });
-            form.row(ui, "Nesterov", "Looks ahead along the momentum; needs momentum and no dampening.", |ui, c| match &mut c.optimizer {
-                Optimizer::Sgd { momentum, dampening, nesterov, .. } => {
-                    let able = *momentum > 0.0 && *dampening == 0.0;
-                    ui.add_enabled_ui(able, |ui| ui.checkbox(nesterov, "")).inner
+            form.row(ui, "Momentum", "Share of the last step that is kept in this one.", |ui, c| {
+                match &mut c.optimizer {
+                    Optimizer::Sgd { momentum, .. } => {
+                        ui.add(DragValue::new(momentum).speed(0.005).range(0.0..=0.9999))
+                    }
+                    Optimizer::Adam { .. } => ui.label(""),
                 }
-                Optimizer::Adam { .. } => ui.label(""),
+            });
+            form.row(ui, "Nesterov", "Looks ahead along the momentum; needs momentum and no dampening.", |ui, c| {
+                match &mut c.optimizer {
+                    Optimizer::Sgd { momentum, dampening, nesterov, .. } => {
+                        let able = *momentum > 0.0 && *dampening == 0.0;
+                        ui.add_enabled_ui(able, |ui| ui.checkbox(nesterov, "")).inner
+                    }
+                    Optimizer::Adam { .. } => ui.label(""),
+                }
             });
         }
         Optimizer::Adam { .. } => {
             form.row(ui, "Beta 1", "How long the mean of the gradients remembers.", |ui, c| match &mut c.optimizer {
-                Optimizer::Adam { beta1, .. } => ui.add(DragValue::new(beta1).speed(0.001).range(0.0..=0.99999).max_decimals(5)),
+                Optimizer::Adam { beta1, .. } => {
+                    ui.add(DragValue::new(beta1).speed(0.001).range(0.0..=0.99999).max_decimals(5))
+                }
                 Optimizer::Sgd { .. } => ui.label(""),
             });
             form.row(ui, "Beta 2", "How long the mean of their squares remembers.", |ui, c| match &mut c.optimizer {
-                Optimizer::Adam { beta2, .. } => ui.add(DragValue::new(beta2).speed(0.0005).range(0.0..=0.999999).max_decimals(6)),
+                Optimizer::Adam { beta2, .. } => {
+                    ui.add(DragValue::new(beta2).speed(0.0005).range(0.0..=0.999999).max_decimals(6))
+                }
                 Optimizer::Sgd { .. } => ui.label(""),
             });
             form.row(ui, "AMSGrad", "Divides by the largest mean of squares so far.", |ui, c| match &mut c.optimizer {

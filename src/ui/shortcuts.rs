@@ -221,7 +221,10 @@ pub fn read_keys(ctx: &Context, state: &State, space_panned: &mut bool, actions:
     if ctx.text_edit_focused() {
         return;
     }
-    let focused = ctx.memory(|m| m.focused()).and_then(|id| ctx.read_response(id)).is_some_and(|r| r.sense.senses_click() && !r.sense.senses_drag());
+    let focused = ctx
+        .memory(|m| m.focused())
+        .and_then(|id| ctx.read_response(id))
+        .is_some_and(|r| r.sense.senses_click() && !r.sense.senses_drag());
     ctx.input_mut(|input| {
         // Escape during a drag takes the drag back.
         let dragging = input.pointer.any_down();

@@ -147,12 +147,10 @@ impl Theme {
 
     /// The colour of class `i`; the first two are those of the two signs.
     pub fn class(&self, i: usize) -> Color32 {
-        const DARK: [u32; 10] = [
-            0xf2913d, 0x3d8bfd, 0x3fb68b, 0xc678dd, 0xe3b341, 0xe5534b, 0x4ec3d9, 0xa8b545, 0xe68ab8, 0x9a8cf0,
-        ];
-        const LIGHT: [u32; 10] = [
-            0xc9630a, 0x1663cf, 0x187a56, 0x8e36ad, 0x9a6700, 0xc62f27, 0x0d7d93, 0x66731a, 0xb2457f, 0x5a49c4,
-        ];
+        const DARK: [u32; 10] =
+            [0xf2913d, 0x3d8bfd, 0x3fb68b, 0xc678dd, 0xe3b341, 0xe5534b, 0x4ec3d9, 0xa8b545, 0xe68ab8, 0x9a8cf0];
+        const LIGHT: [u32; 10] =
+            [0xc9630a, 0x1663cf, 0x187a56, 0x8e36ad, 0x9a6700, 0xc62f27, 0x0d7d93, 0x66731a, 0xb2457f, 0x5a49c4];
         hex(if self.dark { DARK[i % 10] } else { LIGHT[i % 10] })
     }
 }

@@ -8,7 +8,9 @@ use crate::ui::shortcuts::{Menu, hint};
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use crate::ui::{menu, settings};
-use egui::{Align, Button, Color32, FontId, Frame, Layout, Margin, Rect, RichText, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+use egui::{
+    Align, Button, Color32, FontId, Frame, Layout, Margin, Rect, RichText, Sense, Stroke, Ui, UiBuilder, pos2, vec2,
+};
 use std::path::PathBuf;
 
 const GAP: f32 = 5.0;
@@ -112,17 +114,31 @@ fn quality(metrics: &Metrics) -> Option<(&'static str, String)> {
 }
 
 /// The figures, most important last to go: name, value, colour, tooltip.
-fn figures(snapshot: Option<&Snapshot>, theme: &Theme, count: usize) -> Vec<(&'static str, String, Color32, &'static str)> {
+fn figures(
+    snapshot: Option<&Snapshot>,
+    theme: &Theme,
+    count: usize,
+) -> Vec<(&'static str, String, Color32, &'static str)> {
     let s = snapshot;
     let score = s.and_then(|s| quality(&s.test_metrics).or_else(|| quality(&s.train_metrics)));
     let (score_name, score) = score.unwrap_or(("accuracy", "-".to_owned()));
     let batch = s.map_or_else(|| "-".to_owned(), |s| format!("{}/{}", s.batch, s.batches));
     let list = [
-        ("epoch", s.map_or_else(|| "-".to_owned(), |s| format!("{:04}", s.epoch)), theme.text, "Completed passes through all training samples"),
+        (
+            "epoch",
+            s.map_or_else(|| "-".to_owned(), |s| format!("{:04}", s.epoch)),
+            theme.text,
+            "Completed passes through all training samples",
+        ),
         ("batch", batch, theme.text, "Batch within this epoch"),
         ("train loss", loss_text(s.and_then(|s| s.train_loss)), theme.train, "Loss over the training samples"),
         ("test loss", loss_text(s.and_then(|s| s.test_loss)), theme.test, "Loss over samples that are not trained on"),
-        (score_name, score, theme.good, "How good the answers are for the test samples, or the training samples if there are none"),
+        (
+            score_name,
+            score,
+            theme.good,
+            "How good the answers are for the test samples, or the training samples if there are none",
+        ),
     ];
     let order: &[usize] = match count {
         0 => &[],
@@ -229,7 +245,9 @@ fn brand(ui: &mut Ui, state: &State, level: Level, theme: &Theme) {
     ui.painter().circle_filled(rect.center(), 3.2, theme.negative);
     logo.on_hover_text("Chainrule");
     let name = ui.label(RichText::new(name_text(state, level)).font(theme::bold(14.0)));
-    name.on_hover_text(state.path.as_ref().map_or_else(|| "Not saved in a file yet".to_owned(), |p| p.display().to_string()));
+    name.on_hover_text(
+        state.path.as_ref().map_or_else(|| "Not saved in a file yet".to_owned(), |p| p.display().to_string()),
+    );
     let (rect, dot) = ui.allocate_exact_size(vec2(10.0, 24.0), Sense::hover());
     if state.dirty() {
         ui.painter().circle_filled(rect.center(), 3.5, theme.accent);
@@ -279,7 +297,9 @@ fn controls(ui: &mut Ui, state: &State, level: Level, theme: &Theme, actions: &m
             }
         });
         let name = format!("Speed: {}", speed_text(state.speed));
-        response.accessible_name(name).on_hover_text("How fast training runs: at full speed, so many batches per second, or node by node.");
+        response
+            .accessible_name(name)
+            .on_hover_text("How fast training runs: at full speed, so many batches per second, or node by node.");
     }
     settings::training_button(ui, state, actions);
 }
@@ -297,7 +317,8 @@ pub fn status(ui: &mut Ui, rect: Rect, state: &State, actions: &mut Vec<Action>)
     let size = vec2(width(ui, &text, theme::sans(12.0)) + 42.0, 24.0);
     let place = Rect::from_min_size(pos2(rect.left() + 14.0, rect.bottom() - 14.0 - size.y), size);
     ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
-        let label = (RichText::new("●").color(color), RichText::new(text.as_str()).font(theme::sans(12.0)).color(theme.dim));
+        let label =
+            (RichText::new("●").color(color), RichText::new(text.as_str()).font(theme::sans(12.0)).color(theme.dim));
         let button = ui.add_sized(size, Button::new(label).fill(theme.panel)).accessible_name(text.as_str());
         let first = state.data_error.clone().or_else(|| state.inference.diagnostics.first().map(|d| d.message.clone()));
         if button.on_hover_text(first.unwrap_or_else(|| "All shapes fit.".to_owned())).clicked() {
@@ -322,7 +343,9 @@ mod tests {
     #[test]
     fn every_level_of_the_bar_shows_no_more_than_the_one_before() {
         for pair in LEVELS.windows(2) {
-            assert!(pair[1].figures <= pair[0].figures && pair[1].menus <= pair[0].menus && pair[1].steps <= pair[0].steps);
+            assert!(
+                pair[1].figures <= pair[0].figures && pair[1].menus <= pair[0].menus && pair[1].steps <= pair[0].steps
+            );
         }
     }
 }

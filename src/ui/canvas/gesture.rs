@@ -94,7 +94,9 @@ pub fn wire_of(pull: Pull, hit: Hit) -> Option<Wire> {
 /// Why `pull` cannot end at `hit`; `None` if it can, or if there is no pin there.
 pub fn refusal(state: &State, pull: Pull, hit: Hit) -> Option<String> {
     match (pull, hit) {
-        (Pull::From(_) | Pull::Taken(_), Hit::Output(_)) => Some("an output goes into an input, not into an output".into()),
+        (Pull::From(_) | Pull::Taken(_), Hit::Output(_)) => {
+            Some("an output goes into an input, not into an output".into())
+        }
         (Pull::To(..), Hit::Input(..)) => Some("an input takes an output, not another input".into()),
         _ => wire_of(pull, hit).and_then(|w| match pull {
             Pull::Taken(old) if old == w => None,
@@ -138,7 +140,8 @@ impl Gesture {
             Gesture::Pan => view.pan(delta),
             Gesture::Move(start, origins) => {
                 let by = view.canvas_from_screen(at) - *start;
-                let moved = origins.iter().map(|(id, p)| (*id, [(p[0] + by.x).round(), (p[1] + by.y).round()])).collect();
+                let moved =
+                    origins.iter().map(|(id, p)| (*id, [(p[0] + by.x).round(), (p[1] + by.y).round()])).collect();
                 out.push(Action::Live(Change::Graph(Edit::Move(moved))));
             }
             Gesture::Select(start, base) => {

@@ -34,7 +34,13 @@ pub fn tooltip(response: &Response, hit: Hit, layout: &Layout, state: &State) {
 }
 
 fn line(ui: &mut Ui, label: &str, s: &Stats) {
-    ui.monospace(format!("{label:8} mean {}  min {}  max {}  ‖·‖ {}", short(s.mean), short(s.min), short(s.max), short(s.norm)));
+    ui.monospace(format!(
+        "{label:8} mean {}  min {}  max {}  ‖·‖ {}",
+        short(s.mean),
+        short(s.min),
+        short(s.max),
+        short(s.norm)
+    ));
 }
 
 fn values(ui: &mut Ui, state: &State, id: NodeId) {

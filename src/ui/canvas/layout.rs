@@ -104,8 +104,7 @@ impl Layout {
         }
         self.key = Some(key);
         let graph = state.graph();
-        let order: HashMap<NodeId, usize> =
-            graph.order().map(|o| o.into_iter().zip(1..).collect()).unwrap_or_default();
+        let order: HashMap<NodeId, usize> = graph.order().map(|o| o.into_iter().zip(1..).collect()).unwrap_or_default();
         let mut worst: HashMap<NodeId, (Severity, Option<usize>)> = HashMap::new();
         for d in &state.inference.diagnostics {
             if let Some(node) = d.node {

@@ -136,9 +136,9 @@ impl Canvas {
         let target = match state.focus {
             None => target,
             Some(Focus::All) => all(),
-            Some(Focus::Selection) => {
-                bounds(self.layout.nodes.iter().filter(|n| state.selection.contains(&n.id)).map(|n| n.rect.expand(16.0)))
-            }
+            Some(Focus::Selection) => bounds(
+                self.layout.nodes.iter().filter(|n| state.selection.contains(&n.id)).map(|n| n.rect.expand(16.0)),
+            ),
             Some(Focus::Node(id)) => {
                 if let Some(n) = self.layout.node(id)
                     && !self.view.visible().contains_rect(n.rect)
@@ -220,7 +220,9 @@ impl Canvas {
             let rect = self.view.screen_rect(n.rect).intersect(self.view.area);
             let response = ui.interact(rect, node_widget(n.id), Sense::focusable_noninteractive());
             let selected = state.selection.contains(&n.id);
-            response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, selected, format!("node {}", n.name)));
+            response.widget_info(|| {
+                egui::WidgetInfo::selected(egui::Role::Button, true, selected, format!("node {}", n.name))
+            });
             if response.gained_focus() && !selected {
                 actions.push(Action::Select(BTreeSet::from([n.id])));
             }
@@ -254,7 +256,8 @@ impl Canvas {
         }
         if response.drag_started() {
             let origin = ui.input(|i| i.pointer.press_origin()).or(response.interact_pointer_pos());
-            let pan = response.drag_started_by(PointerButton::Middle) || (space && !ui.ctx().egui_wants_keyboard_input());
+            let pan =
+                response.drag_started_by(PointerButton::Middle) || (space && !ui.ctx().egui_wants_keyboard_input());
             if let Some(at) = origin {
                 self.gesture = if pan {
                     self.space_panned = space;
@@ -313,7 +316,8 @@ impl Canvas {
             self.wire = None;
             out.push(Action::Change(Change::Graph(Edit::Disconnect(w))));
         }
-        let focused = response.has_focus() || state.selection.iter().any(|id| ui.memory(|m| m.has_focus(node_widget(*id))));
+        let focused =
+            response.has_focus() || state.selection.iter().any(|id| ui.memory(|m| m.has_focus(node_widget(*id))));
         if !focused || state.selection.is_empty() || !ui.input(|i| i.modifiers.alt) {
             return;
         }
@@ -333,7 +337,13 @@ impl Canvas {
         match &self.gesture {
             Gesture::Select(start, _) => {
                 let rect = Rect::from_two_pos(self.view.screen_from_canvas(*start), at);
-                painter.rect(rect, 2.0, theme.accent.gamma_multiply(0.12), Stroke::new(1.0, theme.accent), StrokeKind::Inside);
+                painter.rect(
+                    rect,
+                    2.0,
+                    theme.accent.gamma_multiply(0.12),
+                    Stroke::new(1.0, theme.accent),
+                    StrokeKind::Inside,
+                );
             }
             Gesture::Pull(pull) => {
                 let pin = |id: NodeId, k: Option<usize>| {
@@ -423,7 +433,8 @@ fn frame(painter: &egui::Painter, view: &View, frame: &crate::graph::Frame, them
 }
 
 fn empty(painter: &egui::Painter, area: Rect, theme: &Theme) {
-    let text = "Nothing here yet.\nDouble-click or press Shift+A to add a node, or drag one out of the list on the left.";
+    let text =
+        "Nothing here yet.\nDouble-click or press Shift+A to add a node, or drag one out of the list on the left.";
     let galley = painter.layout(text.to_owned(), crate::ui::theme::sans(14.0), theme.dim, 420.0);
     painter.galley(area.center() - galley.size() * 0.5, galley, theme.dim);
 }

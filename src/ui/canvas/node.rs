@@ -78,8 +78,8 @@ pub fn paint(painter: &Painter, node: &NodeBox, view: &View, marks: Marks, state
     }
     if z >= DETAIL_ZOOM {
         let shot = state.shot(node.id);
-        let body =
-            Rect::from_min_max(title.left_bottom(), pos2(rect.right(), rect.bottom() - FOOT * z)).shrink2(vec2(14.0, 8.0) * z);
+        let body = Rect::from_min_max(title.left_bottom(), pos2(rect.right(), rect.bottom() - FOOT * z))
+            .shrink2(vec2(14.0, 8.0) * z);
         content(painter, node.id, view, body, shot, marks, state, theme);
         foot(painter, node, view, rect, shot, theme);
         order(painter, node, view, rect, theme);
@@ -89,8 +89,7 @@ pub fn paint(painter: &Painter, node: &NodeBox, view: &View, marks: Marks, state
 
 /// A dashed frame: where the program stands.
 fn dashed(painter: &Painter, rect: Rect, colour: Color32) {
-    let corners =
-        [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
+    let corners = [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
     painter.extend(Shape::dashed_line(&corners, Stroke::new(2.0, colour), 6.0, 4.0));
 }
 
@@ -229,12 +228,8 @@ fn loss(painter: &Painter, view: &View, body: Rect, shot: &NodeShot, state: &Sta
     if curve.height() < 24.0 * z {
         return;
     }
-    let points: Vec<f64> = state
-        .snapshot
-        .iter()
-        .flat_map(|s| s.history.iter())
-        .map(|p| p.train.max(1e-12).log10())
-        .collect();
+    let points: Vec<f64> =
+        state.snapshot.iter().flat_map(|s| s.history.iter()).map(|p| p.train.max(1e-12).log10()).collect();
     let every = points.len().div_ceil(120).max(1);
     let thin: Vec<f64> = points.into_iter().step_by(every).collect();
     if picture::spark(painter, curve, &thin, Stroke::new(1.2, theme.error)).is_none() {
@@ -266,7 +261,6 @@ pub fn point_colour(data: &crate::data::Dataset, row: usize, theme: &Theme) -> C
         None => theme.diverging(data.targets.get(row * data.target_width()).copied().unwrap_or(0.0) as f32),
     }
 }
-
 
 /// The name of a node in a view too far away for anything else.
 pub fn paint_far_title(painter: &Painter, node: &NodeBox, view: &View, theme: &Theme) {

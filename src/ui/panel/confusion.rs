@@ -35,14 +35,21 @@ fn matrix(ui: &mut Ui, confusion: &[Vec<u32>], names: &[String]) {
     let free = ui.available_size();
     let cell = ((free.x - label).min(free.y * 2.0) / n as f32).clamp(26.0, 84.0);
     let high = ((free.y - 26.0) / n as f32).clamp(18.0, 48.0);
-    let (rect, response) = ui.allocate_exact_size(vec2(label + cell * n as f32, high * n as f32 + 24.0), Sense::hover());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(label + cell * n as f32, high * n as f32 + 24.0), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Table, true, "confusion matrix"));
     let painter = ui.painter();
     for (i, row) in confusion.iter().enumerate() {
         let sum: u32 = row.iter().sum();
         let y = rect.top() + 22.0 + i as f32 * high;
         let name = names.get(i).map_or("?", String::as_str);
-        painter.text(egui::pos2(rect.left() + label - 8.0, y + high * 0.5), Align2::RIGHT_CENTER, name, theme::sans(11.0), theme.dim);
+        painter.text(
+            egui::pos2(rect.left() + label - 8.0, y + high * 0.5),
+            Align2::RIGHT_CENTER,
+            name,
+            theme::sans(11.0),
+            theme.dim,
+        );
         painter.text(
             egui::pos2(rect.left() + label + (i as f32 + 0.5) * cell, rect.top() + 12.0),
             Align2::CENTER_CENTER,
@@ -51,7 +58,8 @@ fn matrix(ui: &mut Ui, confusion: &[Vec<u32>], names: &[String]) {
             theme.dim,
         );
         for (j, count) in row.iter().enumerate() {
-            let at = Rect::from_min_size(egui::pos2(rect.left() + label + j as f32 * cell, y), vec2(cell, high)).shrink(1.0);
+            let at =
+                Rect::from_min_size(egui::pos2(rect.left() + label + j as f32 * cell, y), vec2(cell, high)).shrink(1.0);
             let share = if sum > 0 { *count as f32 / sum as f32 } else { 0.0 };
             let full: Color32 = if i == j { theme.positive } else { theme.negative };
             painter.rect_filled(at, 2.0, theme.card.lerp_to_gamma(full, share.sqrt() * 0.85));

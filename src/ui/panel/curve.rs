@@ -36,6 +36,8 @@ pub fn ui(ui: &mut Ui, state: &State) {
         .show(ui, |p| {
             p.points(Points::new("train", PlotPoints::from(train)).color(theme.train).radius(2.2));
             p.points(Points::new("test", PlotPoints::from(test)).color(theme.test).radius(1.8));
-            p.line(Line::new(curve.label.clone(), PlotPoints::from(curve.points.clone())).color(theme.cursor).width(2.0));
+            p.line(
+                Line::new(curve.label.clone(), PlotPoints::from(curve.points.clone())).color(theme.cursor).width(2.0),
+            );
         });
 }

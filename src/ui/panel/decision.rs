@@ -40,7 +40,12 @@ impl Decision {
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "decision map"));
             let painter = ui.painter_at(rect);
             if let Some((t, ..)) = &self.texture {
-                painter.image(t.id(), rect, Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0)), Color32::WHITE);
+                painter.image(
+                    t.id(),
+                    rect,
+                    Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0)),
+                    Color32::WHITE,
+                );
             }
             if let Some(d) = &state.dataset
                 && let Some(points) = &d.points
@@ -65,7 +70,13 @@ impl Decision {
                 let x = map.x[0] + f64::from(u) * (map.x[1] - map.x[0]);
                 let y = map.y[1] - f64::from(v) * (map.y[1] - map.y[0]);
                 let value = map.values.get(i).copied().unwrap_or(f32::NAN);
-                response.on_hover_text_at_pointer(format!("x {} y {}\n{} {}", short(x), short(y), map.label, short(value.into())));
+                response.on_hover_text_at_pointer(format!(
+                    "x {} y {}\n{} {}",
+                    short(x),
+                    short(y),
+                    map.label,
+                    short(value.into())
+                ));
             }
             legend(ui, state, &map, side, &theme);
         });
@@ -131,7 +142,13 @@ fn legend(ui: &mut Ui, state: &State, map: &crate::train::DecisionMap, side: f32
         ui.painter().add(mesh);
         let p = ui.painter();
         p.text(rect.right_top() + vec2(4.0, 0.0), egui::Align2::LEFT_TOP, short(map.high), theme::mono(9.5), theme.dim);
-        p.text(rect.right_bottom() + vec2(4.0, 0.0), egui::Align2::LEFT_BOTTOM, short(map.low), theme::mono(9.5), theme.dim);
+        p.text(
+            rect.right_bottom() + vec2(4.0, 0.0),
+            egui::Align2::LEFT_BOTTOM,
+            short(map.low),
+            theme::mono(9.5),
+            theme.dim,
+        );
         ui.add_space(6.0);
         if let Some(d) = &state.dataset {
             for (i, name) in d.class_names.iter().enumerate().take(10) {

@@ -23,12 +23,10 @@ pub fn ui(ui: &mut Ui, state: &State, log: &mut bool) {
     });
     let log = *log;
     let y = move |v: f64| if log { v.max(1e-12).log10() } else { v };
-    let train: Vec<[f64; 2]> = snapshot.history.iter().filter(|p| p.train.is_finite()).map(|p| [p.epoch, y(p.train)]).collect();
-    let test: Vec<[f64; 2]> = snapshot
-        .history
-        .iter()
-        .filter_map(|p| p.test.filter(|t| t.is_finite()).map(|t| [p.epoch, y(t)]))
-        .collect();
+    let train: Vec<[f64; 2]> =
+        snapshot.history.iter().filter(|p| p.train.is_finite()).map(|p| [p.epoch, y(p.train)]).collect();
+    let test: Vec<[f64; 2]> =
+        snapshot.history.iter().filter_map(|p| p.test.filter(|t| t.is_finite()).map(|t| [p.epoch, y(t)])).collect();
     let value = move |v: f64| if log { 10f64.powf(v) } else { v };
     let mut plot = Plot::new("loss plot")
         .legend(Legend::default())

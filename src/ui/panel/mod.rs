@@ -48,7 +48,13 @@ pub fn decade(log10: f64) -> String {
 /// Grid marks at whole decades, for plots of log₁₀ values; in between when few decades are seen.
 pub fn decade_marks(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     let (lo, hi) = input.bounds;
-    let steps: &[f64] = if hi - lo > 12.0 { &[4.0] } else if hi - lo > 2.5 { &[1.0] } else { &[1.0, 0.5, 0.25] };
+    let steps: &[f64] = if hi - lo > 12.0 {
+        &[4.0]
+    } else if hi - lo > 2.5 {
+        &[1.0]
+    } else {
+        &[1.0, 0.5, 0.25]
+    };
     steps
         .iter()
         .flat_map(|&step| {

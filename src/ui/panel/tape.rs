@@ -57,7 +57,13 @@ fn cell(ui: &mut Ui, state: &State, snapshot: &Snapshot, i: usize, theme: &Theme
     let back = matches!(instruction.phase, Phase::Seed | Phase::Backward);
     let tint = if back { theme.gradient } else { theme.dim };
     let text = if done || next { theme.text } else { theme.dim.gamma_multiply(0.7) };
-    painter.text(rect.left_center() + vec2(8.0, 0.0), Align2::LEFT_CENTER, symbol(instruction.phase), theme::mono(11.0), tint);
+    painter.text(
+        rect.left_center() + vec2(8.0, 0.0),
+        Align2::LEFT_CENTER,
+        symbol(instruction.phase),
+        theme::mono(11.0),
+        tint,
+    );
     painter.text(rect.left_center() + vec2(24.0, 0.0), Align2::LEFT_CENTER, name, theme::sans(11.5), text);
     let shot = snapshot.nodes.get(&instruction.node).filter(|_| done);
     let number = match instruction.phase {

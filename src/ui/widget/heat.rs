@@ -20,9 +20,8 @@ pub fn heat_map(ui: &mut Ui, shot: &TensorShot, size: egui::Vec2, marked: Option
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, format!("heat map of {}", shot.label)));
     let (rows, cols) = grid(shot);
     let cell = vec2(rect.width() / cols as f32, rect.height() / rows as f32);
-    let at = |i: usize| {
-        Rect::from_min_size(rect.min + vec2((i % cols) as f32 * cell.x, (i / cols) as f32 * cell.y), cell)
-    };
+    let at =
+        |i: usize| Rect::from_min_size(rect.min + vec2((i % cols) as f32 * cell.x, (i / cols) as f32 * cell.y), cell);
     let scale = magnitude(&shot.data);
     let mut mesh = Mesh::default();
     for (i, v) in shot.data.iter().enumerate() {
@@ -42,7 +41,9 @@ pub fn heat_map(ui: &mut Ui, shot: &TensorShot, size: egui::Vec2, marked: Option
         painter.rect_stroke(at(i), 0.0, Stroke::new(1.0, theme.text), StrokeKind::Inside);
     }
     let response = match under {
-        Some(i) => response.on_hover_text_at_pointer(format!("{}{} = {}", shot.label, index_text(shot, i), shot.data[i])),
+        Some(i) => {
+            response.on_hover_text_at_pointer(format!("{}{} = {}", shot.label, index_text(shot, i), shot.data[i]))
+        }
         None => response,
     };
     (response, under)

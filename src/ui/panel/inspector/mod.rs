@@ -49,9 +49,12 @@ impl Inspector {
             return;
         };
         let inferred = state.inference.nodes.get(&node.id);
-        let parameters: usize = inferred.map_or(0, |i| i.weights.iter().map(|w| w.shape.iter().product::<usize>()).sum());
+        let parameters: usize =
+            inferred.map_or(0, |i| i.weights.iter().map(|w| w.shape.iter().product::<usize>()).sum());
         let flops = inferred.map_or(0, |i| i.flops);
-        ui.label(RichText::new(format!("{} · {parameters} parameters · {flops} FLOP/sample", spec.label)).color(theme.dim));
+        ui.label(
+            RichText::new(format!("{} · {parameters} parameters · {flops} FLOP/sample", spec.label)).color(theme.dim),
+        );
         for d in state.inference.diagnostics.iter().filter(|d| d.node == Some(node.id)) {
             let colour = if d.severity == Severity::Error { theme.error } else { theme.warning };
             ui.colored_label(colour, &d.message);
@@ -146,12 +149,8 @@ fn overview(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     if state.selection.len() > 1 {
         ui.label(format!("{} nodes selected", state.selection.len()));
     }
-    let total: usize = state
-        .inference
-        .nodes
-        .values()
-        .flat_map(|i| i.weights.iter().map(|w| w.shape.iter().product::<usize>()))
-        .sum();
+    let total: usize =
+        state.inference.nodes.values().flat_map(|i| i.weights.iter().map(|w| w.shape.iter().product::<usize>())).sum();
     ui.label(RichText::new(format!("{} nodes · {total} parameters", document.graph.len())).color(theme.dim));
     if !document.notes.is_empty() {
         heading(ui, "Notes");

@@ -24,7 +24,11 @@ pub fn ui(ui: &mut Ui, node: &Node, spec: &'static Spec, state: &State, actions:
         ui.push_id((node.id.0, p.name), |ui| {
             ui.horizontal(|ui| {
                 let label = RichText::new(p.name).font(theme::sans(12.0)).color(theme.dim);
-                ui.add_sized([118.0, 22.0], egui::Label::new(label).truncate()).on_hover_text(format!("{}\n{}", p.doc, range(p)));
+                ui.add_sized([118.0, 22.0], egui::Label::new(label).truncate()).on_hover_text(format!(
+                    "{}\n{}",
+                    p.doc,
+                    range(p)
+                ));
                 let set = |value| Change::Graph(Edit::SetParam { node: node.id, name: p.name.to_owned(), value });
                 let edited = value_control(ui, p, value, state);
                 let open = ui.data(|d| d.get_temp::<bool>(dragging)).unwrap_or(false);

@@ -25,23 +25,26 @@ pub fn ui(ui: &mut Ui, node: &Node, spec: &Spec, state: &State, actions: &mut Ve
             ui.add_sized([118.0, 22.0], egui::Label::new(label).truncate());
             let name = now.and_then(|w| state.graph().node(w.from)).map_or("not connected", |n| n.name.as_str());
             let shape = now.and_then(|w| state.inference.shape(w.from)).map_or_else(String::new, |s| format!("  {s}"));
-            let r = ComboBox::from_id_salt((node.id.0, "input", k)).selected_text(format!("{name}{shape}")).show_ui(ui, |ui| {
-                if let Some(w) = now
-                    && ui.selectable_label(false, "disconnect").clicked()
-                {
-                    actions.push(Action::Change(Change::Graph(Edit::Disconnect(*w))));
-                }
-                for source in state.graph().nodes() {
-                    let current = now.is_some_and(|w| w.from == source.id);
-                    if !current && state.graph().refuse(source.id, node.id, k).is_some() {
-                        continue;
+            let r = ComboBox::from_id_salt((node.id.0, "input", k)).selected_text(format!("{name}{shape}")).show_ui(
+                ui,
+                |ui| {
+                    if let Some(w) = now
+                        && ui.selectable_label(false, "disconnect").clicked()
+                    {
+                        actions.push(Action::Change(Change::Graph(Edit::Disconnect(*w))));
                     }
-                    if ui.selectable_label(current, &source.name).clicked() && !current {
-                        let wire = Wire { from: source.id, output: 0, to: node.id, input: k };
-                        actions.push(Action::Change(Change::Graph(Edit::Connect(wire))));
+                    for source in state.graph().nodes() {
+                        let current = now.is_some_and(|w| w.from == source.id);
+                        if !current && state.graph().refuse(source.id, node.id, k).is_some() {
+                            continue;
+                        }
+                        if ui.selectable_label(current, &source.name).clicked() && !current {
+                            let wire = Wire { from: source.id, output: 0, to: node.id, input: k };
+                            actions.push(Action::Change(Change::Graph(Edit::Connect(wire))));
+                        }
                     }
-                }
-            });
+                },
+            );
             let (ctx, id) = (r.response.ctx.clone(), r.response.id);
             ctx.accesskit_node_builder(id, |b| b.set_label(format!("source of {}", spec.input_name(k))));
         });
