@@ -1,5 +1,48 @@
-//! Chainrule.
+//! Chainrule: a desktop editor in which a neural network is a picture you can run, stop and take apart.
+//!
+//! You wire data, layers, activations and losses into a computational graph; it runs forward propagation and
+//! backpropagation on all cores; every node shows its values and its gradients; and you can walk the backward
+//! pass one node at a time, as a debugger walks a program. The same works without a window.
+//!
+//! # Rooms, from the ground up
+//! ```text
+//! main.rs      window or command line; a result becomes an exit code; nothing else
+//! tensor/      numbers: Shape (with the symbolic batch size B), Scalar (f32, f64), views, seeded RNG
+//!   kernels/   matmul, broadcast, reduce, elementwise: each forward beside its adjoint
+//! ops/         the catalogue: one file = one kind of node, and catalogue.rs, the one list of them
+//! graph/       the computational graph: petgraph, node ids, edits, placement, shape inference, diagnostics
+//! engine/      a graph becomes a plan; a plan is run instruction by instruction, forward and backward
+//! data/        data sets: synthetic, embedded, CSV; splits, scaling, batches
+//! train/       optimisers, metrics; Session (synchronous) and Worker (its thread)
+//! project/     the document, its history, and the .ron file: versions, atomic saving, recovery
+//! cli/         the program without a window
+//! ui/          the program with one: app, actions, theme, canvas/, panel/, widget/
+//! ```
+//! Direction: `tensor ← ops ← graph ← {engine, data} ← train ← project ← {cli, ui}`. A room imports only from
+//! rooms before it; rooms in one brace do not see each other, but `train` sees both `engine` and `data`.
+//!
+//! # Walls
+//! Kept by `tests/architecture.rs`:
+//! - egui, eframe, egui_plot only in `ui`: the engine serves the command line without a window.
+//! - rayon only in `tensor::kernels`, `engine` and `data`: one place to reason about determinism.
+//! - petgraph only in `graph`: its indices are reused, so they are nobody's identity; [`graph::NodeId`] is.
+//! - ron only in `project`: the file format and the types in memory evolve apart.
+//! - threads only in `train::worker` (and `ui` for file dialogs): one story about concurrency.
+//! - `graph` holds no weights: undo must not copy them.
+//! - `ui` matches on no kind of node: a new kind is one new file and one line in the catalogue.
+//!
+//! # Contracts
+//! - **Identity.** A [`graph::NodeId`] is given once and never reused.
+//! - **One way in.** [`graph::Edit`] is the only thing that changes a graph; [`project::History`] keeps documents
+//!   without weights, so undo is a snapshot. One gesture is one entry.
+//! - **Diagnostics are values.** [`graph::Graph::infer`] returns shapes and all problems; it never stops at the first.
+//! - **One engine.** [`engine::Plan`] is immutable; [`engine::Pass::advance`] executes one instruction and training
+//!   loops over it. What is watched is what trains.
+//! - **Determinism.** Same project, same seed: the same bits on any number of threads.
+//! - **Worker and window.** Commands go down a channel, the latest snapshot comes up in one slot; neither waits.
+//! - **Numbers shown are numbers computed.** Where there is nothing yet, the window says so.
 #![warn(missing_docs)]
+pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod graph;

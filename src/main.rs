@@ -1,11 +1,11 @@
 //! Window or command line.
 
-fn main() -> std::process::ExitCode {
-    match chainrule::ui::run(std::env::args_os().nth(1).map(Into::into)) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e:#}");
-            std::process::ExitCode::FAILURE
-        }
+use chainrule::cli::{Start, report, start};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match start() {
+        Start::Done(code) => code,
+        Start::Window(path) => report(chainrule::ui::run(path).map(|()| true)),
     }
 }

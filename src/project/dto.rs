@@ -3,7 +3,7 @@
 use crate::data::DataConfig;
 use crate::graph::{Frame, Graph, Node, NodeId, Wire};
 use crate::ops::Params;
-use crate::project::{Document, Project};
+use crate::project::{Document, Project, check};
 use crate::train::TrainConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,13 +14,14 @@ pub const VERSION: u32 = 1;
 
 /// What every version of the file begins with.
 #[derive(Deserialize)]
+#[serde(rename = "Project")]
 pub struct Head {
     pub format_version: u32,
 }
 
 /// The whole file.
 #[derive(Serialize, Deserialize)]
-#[serde(rename = "Project")]
+#[serde(rename = "Project", deny_unknown_fields)]
 pub struct FileV1 {
     pub format_version: u32,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -41,7 +42,7 @@ pub struct FileV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename = "Node")]
+#[serde(rename = "Node", deny_unknown_fields)]
 pub struct NodeV1 {
     pub id: u64,
     pub kind: String,
@@ -56,7 +57,7 @@ fn is_empty(p: &Params) -> bool {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename = "Wire")]
+#[serde(rename = "Wire", deny_unknown_fields)]
 pub struct WireV1 {
     pub from: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -71,7 +72,7 @@ fn is_zero(n: &usize) -> bool {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename = "Weight")]
+#[serde(rename = "Weight", deny_unknown_fields)]
 pub struct WeightV1 {
     pub node: u64,
     pub name: String,
@@ -147,6 +148,7 @@ impl From<&Project> for FileV1 {
 impl FileV1 {
     /// The project; weights that are broken become warnings.
     pub fn into_project(self) -> Result<Project, String> {
+        let mut warnings = Vec::new();
         let nodes: Vec<Node> = self
             .nodes
             .into_iter()
@@ -157,9 +159,10 @@ impl FileV1 {
             })
             .collect();
         let wire = |w: &WireV1| Wire { from: NodeId(w.from), output: w.output, to: NodeId(w.to), input: w.input };
-        let wires = self.wires.iter().map(wire).collect();
+        check::ids(&nodes, self.next_id)?;
+        let wires = check::wires(&nodes, self.wires.iter().map(wire).collect(), &mut warnings);
         let graph = Graph::restore(nodes, wires, self.frames, self.next_id).map_err(|e| e.to_string())?;
-        let mut warnings = Vec::new();
+        check::acyclic(&graph)?;
         let mut weights = crate::engine::WeightMap::new();
         for w in self.weights {
             let elements = w.shape.iter().try_fold(1usize, |a, n| a.checked_mul(*n));

@@ -55,15 +55,18 @@ const MOST_BYTES: u64 = 1 << 29;
 /// # Errors
 /// Says what is wrong, with line and column where there is one.
 pub fn load(path: &Path) -> Result<Project, LoadError> {
+    parse(&read(path)?)
+}
+
+/// The text of a file that is not too large.
+pub(super) fn read(path: &Path) -> Result<String, LoadError> {
     let fail = |why: String| LoadError::Io { path: path.display().to_string(), why };
     let size = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
     if size > MOST_BYTES {
         return Err(fail(format!("it has {} MiB; a project has at most 512", size >> 20)));
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| fail(format!("it is not text (byte {})", e.utf8_error().valid_up_to())))?;
-    parse(&text)
+    String::from_utf8(bytes).map_err(|e| fail(format!("it is not text (byte {})", e.utf8_error().valid_up_to())))
 }
 
 /// Reads a project from the text of a file.
@@ -78,6 +81,9 @@ pub fn parse(text: &str) -> Result<Project, LoadError> {
         message: format!("{}; this is not a project of Chainrule, or it was damaged", e.code),
     };
     let head: Head = options.from_str(text).map_err(syntax)?;
+    if head.format_version == 0 {
+        return Err(LoadError::Content("format version 0 does not exist; the first is 1".into()));
+    }
     if head.format_version > VERSION {
         return Err(LoadError::Future { found: head.format_version });
     }
@@ -103,8 +109,13 @@ pub fn save(path: &Path, project: &Project) -> Result<(), SaveError> {
         .map_err(|e| SaveError { path: path.display().to_string(), why: e.to_string() })
 }
 
-/// Temporary file in the same folder, fsync, rename, fsync of the folder.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Temporary file in the same folder, fsync, rename, fsync of the folder. A link keeps pointing to its file, and a
+/// file that is write-protected is not replaced.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().readonly()) {
+        return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it is write-protected"));
+    }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".chainrule-").tempfile_in(folder)?;
     file.write_all(bytes)?;

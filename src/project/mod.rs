@@ -1,5 +1,6 @@
 //! The document, its history, and the `.ron` file it is kept in.
 
+mod check;
 mod dto;
 mod file;
 mod history;
@@ -7,6 +8,7 @@ pub mod recovery;
 pub mod settings;
 pub mod templates;
 
+pub(crate) use file::write as write_atomic;
 pub use file::{LoadError, SaveError, load, parse, save, to_text};
 pub use history::{Change, History};
 pub use settings::Settings;

@@ -1,7 +1,7 @@
 //! A network's output over the plane, or along a line.
 
-use crate::graph::NodeId;
-use crate::ops::Precision;
+use crate::graph::{Node, NodeId};
+use crate::ops::{Precision, Role};
 use crate::train::{DecisionMap, FittedCurve, Session, Thumb, Want};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,9 @@ impl<S: Precision> Session<S> {
         if want.previews
             && let Some(rows) = grid(&data, SMALL)
         {
-            let ids: Vec<NodeId> = self.graph().nodes().map(|n| n.id).collect();
+            // Nothing can be said of the target away from the samples.
+            let known = |n: &&Node| n.spec().is_some_and(|s| s.role != Role::Target);
+            let ids: Vec<NodeId> = self.graph().nodes().filter(known).map(|n| n.id).collect();
             self.forward_features(SMALL * SMALL, &rows, |plan, pass| {
                 for id in ids {
                     if let Some(v) = pass.value(plan, id)

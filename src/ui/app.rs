@@ -64,6 +64,7 @@ impl App {
     pub fn new(ctx: &Context, launch: Launch) -> Self {
         let files = Files::new(&launch);
         let settings = files.load_settings();
+        egui_extras::install_image_loaders(ctx);
         theme::install(ctx, settings.text_scale);
         ctx.set_theme(if settings.dark { egui::Theme::Dark } else { egui::Theme::Light });
         ctx.options_mut(|o| {

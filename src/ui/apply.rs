@@ -120,11 +120,8 @@ impl App {
         let state = &mut self.state;
         match action {
             Action::Select(nodes) => state.selection = nodes,
-            Action::ToggleSelect(node) => {
-                if !state.selection.remove(&node) {
-                    state.selection.insert(node);
-                }
-            }
+            Action::ToggleSelect(node) if state.selection.contains(&node) => _ = state.selection.remove(&node),
+            Action::ToggleSelect(node) => _ = state.selection.insert(node),
             Action::SelectAll => state.selection = state.graph().nodes().map(|n| n.id).collect(),
             Action::SelectNone => state.selection.clear(),
             Action::Hover(node) => state.hovered = node,

@@ -164,7 +164,7 @@ impl DataDialog {
             Ok(_) => ui.label(RichText::new("The formula is complete.").font(theme::sans(11.0)).color(theme.dim)),
             Err(e) => {
                 let at =
-                    RichText::new(format!("{}^", " ".repeat(e.position))).font(theme::mono(13.0)).color(theme.error);
+                    RichText::new(format!("{}^", " ".repeat(e.position.saturating_sub(1)))).font(theme::mono(13.0)).color(theme.error);
                 ui.horizontal(|ui| {
                     ui.add_space(34.0);
                     ui.label(at);

@@ -140,10 +140,10 @@ impl PathDialog {
             ui.add_space(4.0);
             ScrollArea::vertical().max_height(300.0).auto_shrink([false, false]).show(ui, |ui| {
                 let mut go = None;
-                if let Some(parent) = self.folder.parent() {
-                    if ui.add(Button::new("..").frame(false)).accessible_name("Parent folder").clicked() {
-                        go = Some(parent.to_owned());
-                    }
+                if let Some(parent) = self.folder.parent()
+                    && ui.add(Button::new("..").frame(false)).accessible_name("Parent folder").clicked()
+                {
+                    go = Some(parent.to_owned());
                 }
                 for (name, folder) in &self.entries {
                     let label = if *folder { format!("{name}/") } else { name.clone() };

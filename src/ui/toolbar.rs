@@ -38,7 +38,7 @@ const LEVELS: [Level; 9] = [
     Level { tail: false, long_name: false, figures: 4, steps: false, ..FULL },
     Level { tail: false, long_name: false, figures: 4, steps: false, menus: false, ..FULL },
     Level { tail: false, long_name: false, figures: 3, steps: false, menus: false, ..FULL },
-    Level { tail: false, long_name: false, figures: 2, steps: false, menus: false, speed: false, ..FULL },
+    Level { tail: false, long_name: false, figures: 2, steps: false, menus: false, speed: false },
     Level { tail: false, long_name: false, figures: 0, steps: false, menus: false, speed: false },
 ];
 
@@ -165,13 +165,13 @@ fn name_text(state: &State, level: Level) -> String {
     if name.chars().count() <= most { name } else { name.chars().take(most - 1).chain(['…']).collect() }
 }
 
+fn menus_width(ui: &Ui, level: Level) -> f32 {
+    if level.menus { Menu::ALL.iter().map(|m| button_width(ui, m.label())).sum() } else { button_width(ui, "Menu") }
+}
+
 /// Width of everything at `level`: the part on the left, and the rest.
 fn measure(ui: &Ui, state: &State, level: Level) -> (f32, f32) {
-    let menus: f32 = Menu::ALL.iter().map(|m| button_width(ui, m.label())).sum();
-    let left = 30.0
-        + width(ui, &name_text(state, level), theme::bold(14.0))
-        + 24.0
-        + if level.menus { menus } else { button_width(ui, "Menu") };
+    let left = 30.0 + width(ui, &name_text(state, level), theme::bold(14.0)) + 24.0 + menus_width(ui, level);
     let mut right = 34.0 + GAP + 84.0 + GAP + button_width(ui, "Over →") + 3.0 * GAP;
     right += if level.steps { STEPS.iter().map(|s| button_width(ui, s.0)).sum() } else { button_width(ui, "Step ▾") };
     right += if level.speed { 100.0 + GAP } else { 0.0 };
@@ -204,7 +204,11 @@ pub fn ui(ui: &mut Ui, state: &State, recent: &[PathBuf], actions: &mut Vec<Acti
     let (left, right) = measure(ui, state, level);
     ui.allocate_ui_with_layout(ui.available_size(), Layout::left_to_right(Align::Center), |ui| {
         brand(ui, state, level, &theme);
-        egui::MenuBar::new().ui(ui, |ui| {
+        // A menu bar takes all the width it is given.
+        let menus = menus_width(ui, level);
+        let (place, _) = ui.allocate_exact_size(vec2(menus, 30.0), Sense::hover());
+        let mut bar = ui.new_child(UiBuilder::new().max_rect(place).layout(Layout::left_to_right(Align::Center)));
+        egui::MenuBar::new().ui(&mut bar, |ui| {
             ui.spacing_mut().button_padding = vec2(PAD, 4.0);
             ui.spacing_mut().item_spacing.x = GAP;
             if level.menus {

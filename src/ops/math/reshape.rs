@@ -55,7 +55,7 @@ impl Op for Reshape {
         };
         let known: usize = rest.iter().filter(|n| **n > 0).map(|n| *n as usize).product();
         let open = rest.contains(&-1);
-        if (open && (known == 0 || elements % known != 0)) || (!open && known != elements) {
+        if (open && (known == 0 || !elements.is_multiple_of(known))) || (!open && known != elements) {
             let per = if batch { " per sample" } else { "" };
             let message =
                 format!("{x} has {elements} elements{per}, which does not fit the shape {sizes:?} with {known}");

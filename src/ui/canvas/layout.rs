@@ -82,6 +82,8 @@ pub struct WireLine {
     pub shape: String,
     /// Whether its end pin has a problem.
     pub bad: bool,
+    /// Whether a gradient comes back along it.
+    pub carries_gradient: bool,
 }
 
 /// Everything of one document, ready to draw.
@@ -138,7 +140,9 @@ impl Layout {
                 let points = flatten(from.output(), to.input(wire.input), SEGMENTS);
                 let bounds = Rect::from_points(&points);
                 let bad = to.bad_pin == Some(wire.input);
-                Some(WireLine { wire, bounds, shape: from.shape.clone(), bad, points })
+                let spec = graph.node(wire.to).and_then(|n| n.spec());
+                let carries_gradient = spec.is_some_and(|s| !s.no_grad.contains(&wire.input));
+                Some(WireLine { wire, bounds, shape: from.shape.clone(), bad, carries_gradient, points })
             })
             .collect();
     }

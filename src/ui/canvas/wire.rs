@@ -13,7 +13,7 @@ fn look(wire: &WireLine, layout: &Layout, snapshot: Option<&Snapshot>, theme: &T
         return (theme.error, 2.0);
     }
     let back = snapshot.filter(|s| !s.at_rest).and_then(|s| s.nodes.get(&wire.wire.to));
-    if let Some(shot) = back.filter(|s| s.state == NodeState::BackwardDone) {
+    if let Some(shot) = back.filter(|s| s.state == NodeState::BackwardDone && wire.carries_gradient) {
         let norm = shot.grad_stats.map_or(0.0, |g| g.norm);
         return (theme.gradient, 1.2 + 2.6 * picture::decades(norm));
     }

@@ -25,6 +25,7 @@ pub fn ui(ui: &mut Ui, state: &State) {
     let (train, test) = (points(&data.train), points(&data.test));
     Plot::new("curve plot")
         .legend(Legend::default())
+        .grid_color(theme.line)
         .allow_scroll(false)
         .x_axis_label(data.feature_names.first().cloned().unwrap_or_default())
         .label_formatter(|p: &HoverPosition<'_>| match p {

@@ -51,11 +51,13 @@ impl Decision {
                 && let Some(points) = &d.points
             {
                 let domain = [map.x, map.y];
+                let small = if d.len() > 300 { 0.7 } else { 1.0 };
                 let draw = |rows: &[usize], ring: Color32, radius: f32| {
+                    let radius = radius * small;
                     let every = rows.len().div_ceil(600).max(1);
                     let rows: Vec<usize> = rows.iter().copied().step_by(every).collect();
                     let at: Vec<[f64; 2]> = rows.iter().map(|&i| points[i]).collect();
-                    scatter(&painter, rect, &at, domain, radius + 1.0, |_| ring);
+                    scatter(&painter, rect, &at, domain, radius + 0.8, |_| ring);
                     scatter(&painter, rect, &at, domain, radius, |i| point_colour(d, rows[i], &theme));
                 };
                 if !self.hide_test {
@@ -87,7 +89,7 @@ impl Decision {
             let want = &state.want;
             let name = want.map_node.and_then(|id| state.graph().node(id)).map_or("prediction", |n| n.name.as_str());
             let mut pick = None;
-            ComboBox::from_id_salt("map of").selected_text(name).width(92.0).show_ui(ui, |ui| {
+            let combo = ComboBox::from_id_salt("map of").selected_text(name).width(92.0).show_ui(ui, |ui| {
                 if ui.selectable_label(want.map_node.is_none(), "prediction").clicked() {
                     pick = Some(None);
                 }
@@ -97,6 +99,7 @@ impl Decision {
                     }
                 }
             });
+            combo.response.accessible_name("Map of").on_hover_text("Whose output the map shows.");
             if let Some(map_node) = pick {
                 actions.push(Action::Want(Want { map_node, map_channel: 0, ..want.clone() }));
             }

@@ -43,6 +43,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
     let ratio = *show == Show::Ratio;
     Plot::new(("gradients plot", ratio))
         .legend(Legend::default())
+        .grid_color(theme.line)
         .x_axis_label("step")
         .y_axis_min_width(44.0)
         .allow_scroll(false)

@@ -30,6 +30,7 @@ pub fn ui(ui: &mut Ui, state: &State, log: &mut bool) {
     let value = move |v: f64| if log { 10f64.powf(v) } else { v };
     let mut plot = Plot::new("loss plot")
         .legend(Legend::default())
+        .grid_color(theme.line)
         .x_axis_label("epoch")
         .y_axis_min_width(44.0)
         .allow_scroll(false)

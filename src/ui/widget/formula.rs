@@ -4,7 +4,10 @@ use egui::{Color32, Image, Ui};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-static CACHE: LazyLock<Mutex<HashMap<String, Option<Arc<[u8]>>>>> = LazyLock::new(Mutex::default);
+/// Pictures by formula; none where it cannot be typeset.
+type Cache = HashMap<String, Option<Arc<[u8]>>>;
+
+static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
 /// Shows `tex` in `colour` at `size` points; plain text where it cannot be typeset.
 pub fn formula(ui: &mut Ui, tex: &str, size: f32, colour: Color32) {

@@ -1,0 +1,110 @@
+//! The program without a window.
+//!
+//! Results go to standard output, one line `error: …` to standard error. Exit codes: 0 all is well; 1 a command
+//! failed or found problems; 2 the command line is wrong.
+
+mod check;
+mod eval;
+mod files;
+mod ops;
+mod run;
+mod step;
+mod table;
+mod tensors;
+mod train;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// See and debug how a neural network computes and learns.
+///
+/// Without a command the window opens, on PROJECT if one is given.
+#[derive(Parser, Debug)]
+#[command(
+    name = "chainrule",
+    version,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 all is well, 1 a command failed or found problems, 2 the command line is wrong."
+)]
+struct Cli {
+    /// The project to open in the window.
+    project: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Trains a project and reports its losses and metrics.
+    Train(train::Args),
+    /// Runs one batch forward and backward and writes every value and gradient.
+    Eval(eval::Args),
+    /// Walks through a batch instruction by instruction, as text.
+    Step(step::Args),
+    /// Shows shapes, cost and problems of every node, and checks all gradients.
+    Check(check::Args),
+    /// Lists the kinds of node, or explains one.
+    Ops(ops::Args),
+    /// Writes a new project from a shipped one.
+    New(files::NewArgs),
+    /// Says what is in a project.
+    Info(files::InfoArgs),
+}
+
+/// What is left to do after the command line has been read.
+pub enum Start {
+    /// Nothing: end with this exit code.
+    Done(ExitCode),
+    /// Open the window.
+    Window(Option<PathBuf>),
+}
+
+/// The command line is wrong in a way that its grammar cannot say; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Reads the command line and carries out its command, if it has one.
+pub fn start() -> Start {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None => match cli.project {
+            Some(path) if !path.exists() => Err(unknown(&path)),
+            path => return Start::Window(path),
+        },
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Eval(args)) => eval::run(&args),
+        Some(Command::Step(args)) => step::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Ops(args)) => ops::run(&args),
+        Some(Command::New(args)) => files::new(&args),
+        Some(Command::Info(args)) => files::info(&args),
+    };
+    Start::Done(report(result))
+}
+
+fn unknown(path: &std::path::Path) -> anyhow::Error {
+    let names: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    Usage(format!("there is no file and no command \"{}\"; the commands are {}", path.display(), names.join(", ")))
+        .into()
+}
+
+/// The exit code of a command that found all well (`true`) or problems (`false`), or failed; prints why it failed.
+pub fn report(result: anyhow::Result<bool>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        // The reader of a pipe has seen enough.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {}", format!("{e:#}").replace('\n', " "));
+            ExitCode::from(if e.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn is_broken_pipe(e: &anyhow::Error) -> bool {
+    e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,123 @@
+//! `step`: the tape as text.
+
+use crate::cli::Usage;
+use crate::cli::run::load;
+use crate::cli::table::number;
+use crate::engine::{Instruction, Phase};
+use crate::graph::NodeId;
+use crate::tensor::{Stats, View, shape_text};
+use crate::train::Session;
+use anyhow::Result;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Walks through a batch instruction by instruction, as text.
+///
+/// Each line is one instruction; below it what it computed: shape, norm, range, and the numbers of tensors of up
+/// to 16 elements. Without --steps and --until it is one whole batch.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The project.
+    path: PathBuf,
+    /// Number of instructions to run.
+    #[arg(long, value_name = "N", conflicts_with = "until")]
+    steps: Option<usize>,
+    /// Stop after this instruction of a node: NODE, or NODE:PHASE with the phase forward, loss, seed, backward or
+    /// update. Without a phase it is the node's first.
+    #[arg(long, value_name = "NODE[:PHASE]")]
+    until: Option<String>,
+}
+
+/// Tensors up to this length are printed.
+const SHOWN: usize = 16;
+
+pub fn run(args: &Args) -> Result<bool> {
+    let loaded = load(&args.path)?;
+    let mut session = loaded.session::<f32>(true)?;
+    let until = args.until.as_deref().map(|text| target(&session, text)).transpose()?;
+    let steps = args.steps.unwrap_or(session.program().len());
+    let mut out = std::io::stdout().lock();
+    for k in 0..steps {
+        let Some(done) = session.advance() else { break };
+        show(&session, k + 1, done, &mut out)?;
+        if until.is_some_and(|(node, phase)| done.node == node && phase.is_none_or(|p| p == done.phase)) {
+            break;
+        }
+    }
+    let (plan, pass) = session.current();
+    if let Some(loss) = pass.total_loss(plan) {
+        writeln!(out, "total loss {loss}")?;
+    }
+    Ok(pass.bad().is_none())
+}
+
+/// The node, and the phase if one is named. The name of a node may hold a colon.
+fn target(session: &Session<f32>, text: &str) -> Result<(NodeId, Option<Phase>)> {
+    let find = |name: &str| session.graph().by_name(name).map(|n| n.id);
+    let split = text.rsplit_once(':').and_then(|(name, phase)| Some((find(name)?, Some(named(phase)?))));
+    let Some((node, phase)) = find(text).map(|id| (id, None)).or(split) else {
+        let names: Vec<&str> = session.graph().nodes().map(|n| n.name.as_str()).collect();
+        return Err(Usage(format!("there is no node \"{text}\"; there are {}", names.join(", "))).into());
+    };
+    if !session.program().iter().any(|i| i.node == node && phase.is_none_or(|p| p == i.phase)) {
+        return Err(Usage(format!("the program has no instruction {text}")).into());
+    }
+    Ok((node, phase))
+}
+
+fn named(phase: &str) -> Option<Phase> {
+    [Phase::Forward, Phase::Loss, Phase::Seed, Phase::Backward, Phase::Update]
+        .into_iter()
+        .find(|p| format!("{p:?}").eq_ignore_ascii_case(phase))
+}
+
+fn show(session: &Session<f32>, number: usize, done: Instruction, out: &mut dyn Write) -> Result<()> {
+    let (plan, pass) = session.current();
+    let weights = session.weights();
+    let node = session.graph().node(done.node);
+    let name = node.map_or("?", |n| n.name.as_str());
+    let what = done.param.and_then(|k| weights.infos.get(k)).map_or(name, |i| i.label.as_str());
+    writeln!(out, "{number:>4}  {:<8}  {what}", format!("{:?}", done.phase).to_lowercase())?;
+    match done.phase {
+        Phase::Forward | Phase::Loss => tensor("output", pass.value(plan, done.node), out),
+        Phase::Seed => tensor("output.grad", pass.grad(plan, done.node), out),
+        Phase::Backward => {
+            tensor("output.grad", pass.grad(plan, done.node), out)?;
+            for (k, wire) in session.graph().inputs(done.node).iter().enumerate() {
+                let from = session.graph().node(wire.from).map_or("?", |n| n.name.as_str());
+                tensor(&format!("input.{k}.grad → {from}"), pass.input_grad(plan, done.node, k), out)?;
+            }
+            for (k, info) in weights.infos.iter().enumerate().filter(|(_, i)| i.node == done.node) {
+                let view = View { shape: &info.shape, data: weights.grad(k) };
+                tensor(&format!("{}.grad", info.name), Some(view), out)?;
+            }
+            Ok(())
+        }
+        Phase::Update => {
+            let Some((k, info)) = done.param.and_then(|k| Some((k, weights.infos.get(k)?))) else { return Ok(()) };
+            tensor(info.name, Some(View { shape: &info.shape, data: weights.value(k) }), out)
+        }
+    }
+}
+
+fn tensor(label: &str, view: Option<View<f32>>, out: &mut dyn Write) -> Result<()> {
+    let Some(view) = view else { return Ok(()) };
+    let s = Stats::of(view.data);
+    let bad = if s.bad > 0 { format!("  {} NaN or infinite", s.bad) } else { String::new() };
+    writeln!(
+        out,
+        "        {label}  {}  norm {}  from {} to {}{bad}",
+        shape_text(view.shape),
+        number(s.norm),
+        number(s.min),
+        number(s.max)
+    )?;
+    if view.data.len() <= SHOWN {
+        let columns = view.rows_cols().1.max(1);
+        for row in view.data.chunks(columns) {
+            let row: Vec<String> = row.iter().map(|x| format!("{x:>12.6}")).collect();
+            writeln!(out, "        {}", row.join(" "))?;
+        }
+    }
+    Ok(())
+}

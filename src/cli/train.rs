@@ -1,0 +1,234 @@
+//! `train`.
+
+use crate::cli::Usage;
+use crate::cli::run::{load, set_threads};
+use crate::cli::table::{Table, number};
+use crate::project::{self, Project};
+use crate::train::{Metrics, Part, Report, Session};
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Trains a project and reports its losses and metrics.
+///
+/// Training continues from the weights in the file, if there are some. The project itself is not changed.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The project.
+    path: PathBuf,
+    /// Epochs to train; the project's own limit, or 100, if not given.
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Samples per batch.
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Learning rate.
+    #[arg(long, value_name = "X")]
+    lr: Option<f64>,
+    /// Seed of the initial weights and of the order of samples.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads to compute with; all cores if not given. The result does not depend on it.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Begin with new weights, even if the file has some.
+    #[arg(long)]
+    fresh: bool,
+    /// Write the trained project here.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write losses and metrics of every epoch here, as CSV.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+/// Epochs if neither the command line nor the project says.
+const EPOCHS: usize = 100;
+
+pub fn run(args: &Args) -> Result<bool> {
+    set_threads(args.threads)?;
+    let mut loaded = load(&args.path)?;
+    let config = &mut loaded.project.document.train;
+    config.batch_size = args.batch_size.unwrap_or(config.batch_size);
+    config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(lr) = args.lr {
+        config.optimizer = config.optimizer.clone().with_lr(lr);
+    }
+    if let Some(why) = config.reject() {
+        return Err(Usage(why).into());
+    }
+    let epochs = args.epochs.unwrap_or(if config.epochs > 0 { config.epochs } else { EPOCHS });
+    let mut session = loaded.session::<f32>(!args.fresh)?;
+    let mut log = args.log.as_ref().map(|path| Log::create(path.clone())).transpose()?;
+    let started = Instant::now();
+    let mut progress = Progress::new(epochs, session.batches());
+    while session.epoch() < epochs {
+        let report = session.step();
+        if let Some(bad) = report.bad {
+            progress.bar.abandon();
+            let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str());
+            bail!(
+                "a number stopped being finite at \"{node}\" ({:?}) in epoch {}; a smaller learning rate may help",
+                bad.phase,
+                session.epoch() + 1
+            );
+        }
+        progress.step(&mut session, report.epoch_ended);
+        if let Some(log) = log.as_mut().filter(|_| report.epoch_ended) {
+            log.epoch(&mut session)?;
+        }
+    }
+    progress.bar.finish_and_clear();
+    if let Some(log) = log {
+        log.finish()?;
+    }
+    summary(&mut session, started.elapsed())?;
+    if let Some(out) = &args.out {
+        let project = Project {
+            document: loaded.project.document,
+            weights: Some(session.export_weights()),
+            warnings: Vec::new(),
+        };
+        project::save(out, &project)?;
+        println!("wrote {}", out.display());
+    }
+    Ok(true)
+}
+
+/// The bar on a terminal; ten plain lines elsewhere.
+struct Progress {
+    bar: ProgressBar,
+    epochs: usize,
+    plain: bool,
+    looked: Instant,
+    started: Instant,
+}
+
+impl Progress {
+    fn new(epochs: usize, batches: usize) -> Self {
+        let plain = !std::io::stderr().is_terminal();
+        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some((epochs * batches) as u64), target);
+        // The template is a constant of known form.
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}  {per_sec} left {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        Progress { bar, epochs, plain, looked: Instant::now(), started: Instant::now() }
+    }
+
+    fn step(&mut self, session: &mut Session<f32>, epoch_ended: bool) {
+        self.bar.inc(1);
+        if !epoch_ended {
+            return;
+        }
+        let epoch = session.epoch();
+        let due = if self.plain {
+            epoch.is_multiple_of((self.epochs / 10).max(1)) || epoch == self.epochs
+        } else {
+            self.looked.elapsed() > Duration::from_millis(200)
+        };
+        if !due {
+            return;
+        }
+        self.looked = Instant::now();
+        let part = if session.has_test() { Part::Test } else { Part::Train };
+        let metrics = session.evaluate(part).metrics.headline();
+        let mut text = format!("epoch {epoch}/{}", self.epochs);
+        if let Some(p) = session.history().last() {
+            text += &format!("  train loss {}", number(p.train));
+            text += &p.test.map_or(String::new(), |l| format!("  test loss {}", number(l)));
+        }
+        if let Some((name, value)) = metrics {
+            text += &format!("  {name} {}", number(value));
+        }
+        if self.plain {
+            let rate = session.steps() as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+            eprintln!("{text}  {rate:.0} steps/s");
+        }
+        self.bar.set_message(text);
+    }
+}
+
+fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{} epochs, {} steps in {:.2} s on {} threads",
+        session.epoch(),
+        session.steps(),
+        time.as_secs_f64(),
+        crate::engine::threads()
+    )?;
+    let parts: Vec<(&str, Report)> = parts(session);
+    let names: Vec<&str> = parts.first().map(|p| figures(&p.1.metrics).0).unwrap_or_default();
+    let headings: Vec<String> = names.iter().map(|n| format!(">{n}")).collect();
+    let mut table =
+        Table::new(&["part", ">loss"].into_iter().chain(headings.iter().map(String::as_str)).collect::<Vec<_>>());
+    for (name, report) in &parts {
+        let mut row = vec![(*name).to_owned(), number(report.loss)];
+        row.extend(figures(&report.metrics).1.into_iter().map(number));
+        table.row(row);
+    }
+    table.write(&mut out)?;
+    Ok(())
+}
+
+fn parts(session: &mut Session<f32>) -> Vec<(&'static str, Report)> {
+    let mut parts = vec![("train", session.evaluate(Part::Train))];
+    if session.has_test() {
+        parts.push(("test", session.evaluate(Part::Test)));
+    }
+    parts
+}
+
+/// Names and values of the figures of one part.
+fn figures(metrics: &Metrics) -> (Vec<&'static str>, Vec<f64>) {
+    match metrics {
+        Metrics::None => (vec![], vec![]),
+        Metrics::Classes { accuracy, .. } => (vec!["accuracy"], vec![*accuracy]),
+        Metrics::Regression { mae, r2 } => (vec!["MAE", "R²"], vec![*mae, *r2]),
+    }
+}
+
+/// The CSV of every epoch.
+struct Log {
+    path: PathBuf,
+    writer: csv::Writer<std::fs::File>,
+    heading: bool,
+}
+
+impl Log {
+    fn create(path: PathBuf) -> Result<Self> {
+        let writer = csv::Writer::from_path(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+        Ok(Log { path, writer, heading: true })
+    }
+
+    fn epoch(&mut self, session: &mut Session<f32>) -> Result<()> {
+        let parts = parts(session);
+        if std::mem::take(&mut self.heading) {
+            let mut row = vec!["epoch".to_owned()];
+            for (name, report) in &parts {
+                row.push(format!("{name}_loss"));
+                row.extend(figures(&report.metrics).0.iter().map(|f| format!("{name}_{}", column(f))));
+            }
+            self.writer.write_record(row)?;
+        }
+        let mut row = vec![session.epoch().to_string()];
+        for (_, report) in parts {
+            row.push(report.loss.to_string());
+            row.extend(figures(&report.metrics).1.iter().map(f64::to_string));
+        }
+        self.writer.write_record(row).with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.writer.flush().with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+}
+
+/// A figure's name as a column: letters, digits and underscores.
+fn column(figure: &str) -> String {
+    figure.replace('²', "2").to_lowercase()
+}
