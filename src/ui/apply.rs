@@ -285,8 +285,13 @@ impl App {
         if data {
             self.load_data(&new.data);
         }
-        if data || old.train != new.train || !same_computation(&old.graph, graph) {
-            self.reload(None, false);
+        let (was, is) = (&old.train, &new.train);
+        let start = was.seed != is.seed;
+        if data || start || was.batch_size != is.batch_size || !same_computation(&old.graph, graph) {
+            // Another seed means other initial weights; anything else keeps the weights that fit.
+            self.reload(None, start);
+        } else if was != is {
+            self.worker.send(Command::SetConfig(is.clone()));
         }
     }
 

@@ -204,6 +204,9 @@ impl App {
         self.state.recovered = false;
         self.state.focus = Some(Focus::All);
         self.weights = project.weights.clone();
+        for warning in &project.warnings {
+            self.toasts.push(Tone::Warning, warning.as_str());
+        }
         let document = self.shown.clone();
         self.load_data(&document.data);
         let fresh = project.weights.is_none();
@@ -244,7 +247,7 @@ impl App {
 
     /// The weights have come, or will not: writes what waits for them.
     pub(super) fn exported(&mut self, weights: Option<WeightMap>) {
-        if weights.is_some() {
+        if weights.as_ref().is_some_and(|w| !w.is_empty()) {
             self.weights = weights;
         }
         let Some((purpose, _)) = self.files.exports.pop_front() else { return };

@@ -8,6 +8,7 @@ pub mod app;
 mod apply;
 pub mod canvas;
 mod command_palette;
+mod csv_form;
 mod data_dialog;
 mod editing;
 mod files;
@@ -19,6 +20,8 @@ mod search;
 mod settings;
 pub mod shortcuts;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod theme;
 mod toast;
 mod toolbar;

@@ -30,7 +30,7 @@ pub fn training(ctx: &Context, state: &State, actions: &mut Vec<Action>) -> bool
 }
 
 /// Pushes the change from `old` to `new` that `response` made: a drag of a number is one entry of the undo list.
-pub fn push_change<T: PartialEq>(
+pub fn push_change<T: PartialEq + Clone>(
     response: &Response,
     old: &T,
     new: T,
@@ -38,7 +38,7 @@ pub fn push_change<T: PartialEq>(
     actions: &mut Vec<Action>,
 ) {
     if response.drag_started() {
-        actions.push(Action::Begin("Change settings".to_owned()));
+        actions.push(Action::Begin(wrap(new.clone()).label()));
     }
     if *old != new {
         actions.push(if response.dragged() { Action::Live(wrap(new)) } else { Action::Change(wrap(new)) });

@@ -89,7 +89,7 @@ impl Decision {
             let want = &state.want;
             let name = want.map_node.and_then(|id| state.graph().node(id)).map_or("prediction", |n| n.name.as_str());
             let mut pick = None;
-            ComboBox::from_id_salt("map of").selected_text(name).width(92.0).show_ui(ui, |ui| {
+            let combo = ComboBox::from_id_salt("map of").selected_text(name).width(92.0).show_ui(ui, |ui| {
                 if ui.selectable_label(want.map_node.is_none(), "prediction").clicked() {
                     pick = Some(None);
                 }
@@ -99,6 +99,7 @@ impl Decision {
                     }
                 }
             });
+            combo.response.accessible_name("Map of").on_hover_text("Whose output the map shows.");
             if let Some(map_node) = pick {
                 actions.push(Action::Want(Want { map_node, map_channel: 0, ..want.clone() }));
             }
