@@ -3,7 +3,7 @@
 //! as many rectangles and lines, measured in the same run, is printed beside it.
 
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
-use chainrule::project::{Change, Document, History};
+use chainrule::project::{Document, History};
 use chainrule::train::{Speed, Want};
 use chainrule::ui::action::Action;
 use chainrule::ui::canvas::Canvas;

@@ -8,9 +8,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 fn window(path: Option<&str>) -> Harness<'static, App> {
     let launch = Launch { path: path.map(Into::into), home: None, native_dialogs: false };
-    let mut harness = Harness::builder()
-        .with_size(egui::vec2(1680.0, 1050.0))
-        .build_eframe(move |cc| App::new(&cc.egui_ctx, launch));
+    let mut harness =
+        Harness::builder().with_size(egui::vec2(1680.0, 1050.0)).build_eframe(move |cc| App::new(&cc.egui_ctx, launch));
     settle(&mut harness);
     harness
 }
@@ -77,7 +76,8 @@ fn a_network_is_built_from_nothing_undone_and_done_again() {
     assert_eq!(graph(&h).0, 5, "five nodes were added");
     connect(&mut h, "data input 1 output", "linear 1 input input");
     connect(&mut h, "linear 1 output", "tanh 1 input input");
-    let loss = h.state().state().graph().nodes().find(|n| n.kind == "mse_loss").map(|n| n.name.clone()).expect("a loss");
+    let loss =
+        h.state().state().graph().nodes().find(|n| n.kind == "mse_loss").map(|n| n.name.clone()).expect("a loss");
     connect(&mut h, "tanh 1 output", &format!("{loss} input prediction"));
     connect(&mut h, "target 1 output", &format!("{loss} input target"));
     assert_eq!(graph(&h), (5, 4));
@@ -115,9 +115,8 @@ fn training_runs_and_pauses_and_resets_to_the_same_weights() {
     settle(&mut h);
     let again = h.state().state().snapshot.clone().expect("a snapshot");
     assert_eq!(again.epoch, 0);
-    let weights = |s: &chainrule::train::Snapshot| {
-        s.nodes.values().filter_map(|n| n.weight_sample.clone()).collect::<Vec<_>>()
-    };
+    let weights =
+        |s: &chainrule::train::Snapshot| s.nodes.values().filter_map(|n| n.weight_sample.clone()).collect::<Vec<_>>();
     assert_eq!(weights(&again), weights(&first), "reset goes back to the same initial weights");
     assert_ne!(weights(&trained), weights(&first));
 }

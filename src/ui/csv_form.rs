@@ -79,7 +79,7 @@ fn columns(ui: &mut Ui, report: &CsvReport, csv: &Csv, theme: &Theme, edited: &m
     let about = format!("{} rows, columns parted by {separator}, {header}", report.rows);
     ui.label(RichText::new(about).color(theme.dim));
     let names = || report.columns.iter().map(|c| c.name.clone());
-    let target = csv.target.clone().or_else(|| names().last());
+    let target = csv.target.clone().or_else(|| names().next_back());
     let used =
         |name: &String| Some(name) != target.as_ref() && (csv.features.is_empty() || csv.features.contains(name));
     ScrollArea::vertical().max_height(210.0).auto_shrink([false, true]).id_salt("columns").show(ui, |ui| {

@@ -163,8 +163,9 @@ impl DataDialog {
         match parse_formula(&self.formula) {
             Ok(_) => ui.label(RichText::new("The formula is complete.").font(theme::sans(11.0)).color(theme.dim)),
             Err(e) => {
-                let at =
-                    RichText::new(format!("{}^", " ".repeat(e.position.saturating_sub(1)))).font(theme::mono(13.0)).color(theme.error);
+                let at = RichText::new(format!("{}^", " ".repeat(e.position.saturating_sub(1))))
+                    .font(theme::mono(13.0))
+                    .color(theme.error);
                 ui.horizontal(|ui| {
                     ui.add_space(34.0);
                     ui.label(at);
