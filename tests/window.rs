@@ -147,7 +147,7 @@ fn the_inspector_shows_and_changes_a_parameter() {
     settle(&mut h);
     assert!(h.query_by_label("Node name").is_some(), "the inspector shows the node");
     assert!(h.query_all_by_label_contains("weight").next().is_some(), "its tensors are shown");
-    h.get_by_label("bias").click();
+    h.get_by_role_and_label(egui::accesskit::Role::CheckBox, "bias").click();
     settle(&mut h);
     let g = h.state().state().graph();
     let hidden = g.by_name("hidden").expect("the node");
