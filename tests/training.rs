@@ -1,0 +1,212 @@
+//! Training agrees with PyTorch, repeats itself bit for bit, and steps as it runs.
+
+use chainrule::data::{DataConfig, Source, Table};
+use chainrule::engine::{Update as _, WeightMap};
+use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
+use chainrule::ops::{Precision, Value};
+use chainrule::project::parse;
+use chainrule::train::{Command, Granularity, Moves, Optimizer, Session, TrainConfig, Want, Worker};
+use serde_json::Value as Json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn golden(name: &str) -> Vec<Json> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("JSON")
+}
+
+fn numbers(tensor: &Json) -> Vec<f64> {
+    tensor["data"].as_array().expect("data").iter().filter_map(Json::as_f64).collect()
+}
+
+fn shape(tensor: &Json) -> Vec<usize> {
+    tensor["shape"].as_array().expect("shape").iter().filter_map(|n| n.as_u64().map(|n| n as usize)).collect()
+}
+
+fn optimizer(case: &Json) -> Option<Optimizer> {
+    let p = &case["params"];
+    let get = |k: &str, or: f64| p.get(k).and_then(Json::as_f64).unwrap_or(or);
+    let is = |k: &str| p.get(k).and_then(Json::as_bool).unwrap_or(false);
+    Some(match case["optimizer"].as_str()? {
+        "sgd" => Optimizer::Sgd {
+            lr: get("lr", 0.0),
+            momentum: get("momentum", 0.0),
+            dampening: get("dampening", 0.0),
+            nesterov: is("nesterov"),
+            weight_decay: get("weight_decay", 0.0),
+        },
+        "adam" => Optimizer::Adam {
+            lr: get("lr", 0.0),
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: get("weight_decay", 0.0),
+            amsgrad: is("amsgrad"),
+        },
+        _ => return None,
+    })
+}
+
+#[test]
+fn optimisers_move_as_in_pytorch() {
+    let mut seen = 0;
+    for case in golden("optimizers.json") {
+        let Some(rule) = optimizer(&case) else { continue };
+        seen += 1;
+        let mut w = numbers(&case["start"]);
+        let mut moves = Moves::<f64>::new(&rule, w.len(), 1);
+        let steps =
+            case["gradients"].as_array().expect("gradients").iter().zip(case["weights"].as_array().expect("weights"));
+        for (i, (g, want)) in steps.enumerate() {
+            moves.begin();
+            moves.update(0, 0, &mut w, &numbers(g));
+            for (a, b) in w.iter().zip(numbers(want)) {
+                assert!((a - b).abs() <= 1e-10, "{rule:?}, step {i}: {a} is not {b}");
+            }
+        }
+    }
+    assert_eq!(seen, 6, "four settings of SGD and two of Adam were compared");
+}
+
+/// The network of a golden run: `linear N` and activations in a chain, then a loss.
+fn network(layers: &[&str]) -> Graph {
+    let mut g = Graph::new();
+    let add = |g: &mut Graph, kind: &str| {
+        let id = g.next_id();
+        g.apply(&Edit::Add(Node::new(id, kind, &g.fresh_name(kind), [0.0, 0.0]))).expect("a node");
+        id
+    };
+    let wire = |g: &mut Graph, from: NodeId, to: NodeId, input| {
+        g.apply(&Edit::Connect(Wire { from, output: 0, to, input })).expect("a wire");
+    };
+    let mut last = add(&mut g, "input");
+    for layer in layers {
+        let (kind, size) = layer.split_once(' ').unwrap_or((layer, ""));
+        let id = add(&mut g, kind);
+        if let Ok(n) = size.parse() {
+            let name = "out_features".to_owned();
+            g.apply(&Edit::SetParam { node: id, name, value: Value::Int(n) }).expect("a size");
+        }
+        wire(&mut g, last, id, 0);
+        last = id;
+    }
+    let y = add(&mut g, "target");
+    wire(&mut g, y, last, 1);
+    g
+}
+
+fn reproduces<S: Precision>(case: &Json, tolerance: f64) {
+    let layers: Vec<&str> = case["layers"].as_array().expect("layers").iter().filter_map(Json::as_str).collect();
+    let (rule, layers) = layers.split_last().expect("an optimiser at the end");
+    let lr: f64 = rule.split("lr=").nth(1).and_then(|t| t.parse().ok()).expect("a rate");
+    let optimizer = if rule.starts_with("sgd") { Optimizer::sgd(lr) } else { Optimizer::adam(lr) };
+    let rows = |t: &Json| numbers(t).chunks(shape(t)[1]).map(<[f64]>::to_vec).collect::<Vec<_>>();
+    let table = Table { features: rows(&case["x"]), targets: rows(&case["y"]), ..Table::default() };
+    let n = table.features.len();
+    let config = DataConfig { source: Source::Table(table), train_share: 1.0, ..DataConfig::default() };
+    let data = config.load(Path::new(".")).expect("the table").map(Arc::new);
+    let graph = network(layers);
+    let names: Vec<_> =
+        graph.nodes().filter(|n| n.kind == "linear").flat_map(|n| [(n.id, "weight"), (n.id, "bias")]).collect();
+    let start = case["start"].as_array().expect("weights");
+    assert_eq!(start.len(), names.len(), "a place for each weight");
+    let weights: WeightMap =
+        (names.iter().zip(start)).map(|((id, name), t)| ((*id, (*name).to_owned()), (shape(t), numbers(t)))).collect();
+    let train = TrainConfig { optimizer, batch_size: n, seed: 1, epochs: 0 };
+    let mut session = Session::<S>::new(Arc::new(graph), data, train).expect("it can run");
+    assert_eq!(session.load_weights(&weights), Vec::<String>::new());
+    for (i, want) in case["losses"].as_array().expect("losses").iter().filter_map(Json::as_f64).enumerate() {
+        let got = session.step().loss;
+        assert!(
+            (got - want).abs() <= tolerance * want.abs().max(1.0),
+            "{}, step {i}: {got} is not {want}",
+            case["name"]
+        );
+    }
+}
+
+#[test]
+fn whole_runs_agree_with_pytorch() {
+    let runs = golden("training.json");
+    assert_eq!(runs.len(), 2);
+    for case in &runs {
+        reproduces::<f64>(case, 1e-9);
+        reproduces::<f32>(case, 1e-4);
+    }
+}
+
+fn session(name: &str) -> Session<f32> {
+    let text = std::fs::read_to_string(format!("projects/{name}.ron")).expect("it ships");
+    let d = parse(&text).expect("it reads").document;
+    let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
+    Session::new(Arc::new(d.graph), data, d.train).expect("it can run")
+}
+
+#[test]
+fn stepping_and_running_and_resetting_give_the_same_bits() {
+    for name in ["spirals", "skip", "iris", "regularised"] {
+        let (mut run, mut stepped) = (session(name), session(name));
+        let start = run.export_weights();
+        for _ in 0..60 {
+            run.step();
+        }
+        while stepped.steps() < 60 {
+            stepped.advance();
+        }
+        assert_eq!(run.export_weights(), stepped.export_weights(), "{name}");
+        let trained = run.export_weights();
+        assert_ne!(trained, start);
+        run.reset();
+        assert_eq!(run.export_weights(), start, "{name}: reset goes back to the same weights");
+        for _ in 0..60 {
+            run.step();
+        }
+        assert_eq!(run.export_weights(), trained, "{name}: and from there the same way");
+    }
+}
+
+#[test]
+fn the_last_batch_of_an_epoch_may_be_short() {
+    let mut s = session("iris");
+    assert_eq!(s.batches(), 105usize.div_ceil(16));
+    for _ in 0..s.batches() {
+        s.step();
+    }
+    assert_eq!((s.epoch(), s.current().0.batch()), (1, 105 % 16));
+}
+
+#[test]
+fn the_worker_steps_runs_pauses_and_resets() {
+    let text = std::fs::read_to_string("projects/xor.ron").expect("it ships");
+    let d = parse(&text).expect("it reads").document;
+    let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
+    let worker = Worker::spawn(Box::new(|| {}));
+    let graph = Arc::new(d.graph);
+    worker.send(Command::Load { revision: 7, graph, data, config: d.train, weights: None, fresh: true });
+    worker.send(Command::Want(Want { map_size: 8, ..Want::default() }));
+    let wait = |ok: &dyn Fn(&chainrule::train::Snapshot) -> bool| {
+        for _ in 0..400 {
+            if let Some(s) = worker.latest()
+                && ok(&s)
+            {
+                return s;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the worker did not answer");
+    };
+    let first = wait(&|s| s.revision == 7);
+    assert!(!first.running && first.at_rest && first.step == 0);
+    worker.send(Command::Step(Granularity::Node));
+    assert_eq!(wait(&|s| s.cursor == 1).step, 0);
+    worker.send(Command::Step(Granularity::Epoch));
+    assert_eq!(wait(&|s| s.epoch == 1).batch, 0);
+    worker.send(Command::Run);
+    wait(&|s| s.epoch > 3);
+    worker.send(Command::Pause);
+    wait(&|s| !s.running);
+    worker.send(Command::Reset);
+    let again = wait(&|s| s.epoch == 0);
+    assert!(again.history.is_empty());
+}
