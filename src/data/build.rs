@@ -50,7 +50,11 @@ impl DataConfig {
             Source::Iris => from_cells(embedded(include_str!("../../assets/data/iris.csv")), &Csv::default())?,
             Source::Csv(c) => {
                 let path = if c.path.is_absolute() { c.path.clone() } else { base.join(&c.path) };
-                from_cells(read(c, &path)?, c)?
+                let mut raw = from_cells(read(c, &path)?, c)?;
+                if self.labels != Labels::Auto {
+                    raw.target = numbered_classes(raw.target)?;
+                }
+                raw
             }
         };
         self.finish(raw).map(Some)
@@ -127,6 +131,25 @@ impl Scale {
             })
             .collect()
     }
+}
+
+/// Different whole numbers that can be classes.
+const NUMBERED: usize = 100;
+
+/// One column of few whole numbers as classes; any other target as it is.
+fn numbered_classes(target: Target) -> Result<Target, DataError> {
+    let Target::Numbers { width: 1, values } = &target else { return Ok(target) };
+    let mut distinct = values.clone();
+    distinct.sort_unstable_by(f64::total_cmp);
+    distinct.dedup();
+    if distinct.len() > NUMBERED || distinct.iter().any(|v| v.fract() != 0.0) {
+        return Ok(target);
+    }
+    if distinct.len() < 2 {
+        return Err(DataError::new("the target has one class only; there is nothing to tell apart"));
+    }
+    let of = values.iter().map(|v| distinct.iter().position(|d| d == v).unwrap_or(0)).collect();
+    Ok(Target::Classes { names: distinct.iter().map(f64::to_string).collect(), of, auto: Labels::Index })
 }
 
 struct Coded {

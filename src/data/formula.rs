@@ -52,6 +52,9 @@ fn eval(n: &Node, x: f64) -> f64 {
     }
 }
 
+/// A longer text is refused: a chain of operators nests as deep as it is long.
+const LONGEST: usize = 500;
+
 /// Nesting beyond this is refused.
 const DEPTH: usize = 64;
 
@@ -60,6 +63,10 @@ const DEPTH: usize = 64;
 /// # Errors
 /// Says what is wrong at which character.
 pub fn parse(text: &str) -> Result<Formula, FormulaError> {
+    if text.chars().count() > LONGEST {
+        let message = format!("the formula is longer than {LONGEST} characters");
+        return Err(FormulaError { position: LONGEST + 1, message });
+    }
     let mut p = Parser { chars: text.chars().collect(), at: 0, depth: 0 };
     let node = p.sum()?;
     match p.peek() {

@@ -92,7 +92,7 @@ impl Dataset {
     }
     /// Whether this is a function of one variable.
     pub fn is_curve(&self) -> bool {
-        self.feature_width() == 1 && self.domain.is_some()
+        self.feature_width() == 1 && self.domain.is_some() && self.inputs.is_empty()
     }
     /// The feature row of a point: extra inputs and scaling applied. For one variable `y` does not matter.
     pub fn map_inputs(&self, x: f64, y: f64) -> Vec<f64> {

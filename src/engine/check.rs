@@ -9,13 +9,14 @@ use crate::ops::Role;
 pub struct Checked {
     /// `hidden 1.weight`, or `x` for an input.
     pub label: String,
-    /// Largest relative error |a − n| / max(|a| + |n|, 1e-6) of the elements that are not kinks.
+    /// Largest relative error |a − n| / max(|a| + |n|, 1e-6). At a kink, that of the distance from `a` to the
+    /// slopes between the one-sided ones.
     pub worst: f64,
     /// Flat index of that element.
     pub at: usize,
     /// Elements looked at.
     pub checked: usize,
-    /// Elements left out because the loss bends there: the one-sided slopes disagree.
+    /// Elements where the loss bends: the one-sided slopes disagree however small the step.
     pub kinks: usize,
 }
 
@@ -53,6 +54,7 @@ pub fn gradient_check(
     let mut probe = Pass::new(&plan);
     for info in plan.infos.iter() {
         let analytic = |i: usize| grads[info.range.start + i];
+        let start = weights.values[info.range.clone()].to_vec();
         let mut loss = |i: usize, by: f64| {
             let old = weights.values[info.range.start + i];
             weights.values[info.range.start + i] = old + by;
@@ -60,13 +62,13 @@ pub fn gradient_check(
             weights.values[info.range.start + i] = old;
             probe.total_loss(&plan).unwrap_or(f64::NAN)
         };
-        out.push(check(info.label.clone(), info.range.len(), analytic, &mut loss));
+        out.push(check(info.label.clone(), &start, analytic, &mut loss));
     }
     let features = graph.nodes().find(|n| n.spec().is_some_and(|s| s.role == Role::Features));
     if let Some(node) = features
         && let Some(grad) = pass.grad(&plan, node.id)
     {
-        let mut x = x.to_vec();
+        let (start, mut x) = (x, x.to_vec());
         let mut loss = |i: usize, by: f64| {
             let old = x[i];
             x[i] = old + by;
@@ -74,41 +76,117 @@ pub fn gradient_check(
             x[i] = old;
             probe.total_loss(&plan).unwrap_or(f64::NAN)
         };
-        out.push(check(node.name.clone(), grad.data.len(), |i| grad.data[i], &mut loss));
+        out.push(check(node.name.clone(), start, |i| grad.data[i], &mut loss));
     }
     Ok(out)
 }
 
+/// Steps of the differences, times max(1, |x|); a smaller one is taken where the loss bends within a larger one.
+const STEPS: [f64; 3] = [1e-5, 1e-6, 1e-7];
+
+/// The slopes of the loss to both sides of one element.
+struct Slopes {
+    left: f64,
+    right: f64,
+    /// What rounding of the loss may add to a slope.
+    noise: f64,
+}
+
+impl Slopes {
+    fn at(step: f64, here: f64, loss: &mut dyn FnMut(f64) -> f64) -> Self {
+        let (right, left) = ((loss(step) - here) / step, (here - loss(-step)) / step);
+        Slopes { left, right, noise: 4.0 * f64::EPSILON * here.abs().max(1.0) / step }
+    }
+    fn gap(&self) -> f64 {
+        (self.right - self.left).abs()
+    }
+    fn central(&self) -> f64 {
+        0.5 * (self.left + self.right)
+    }
+    fn is_number(&self) -> bool {
+        self.left.is_finite() && self.right.is_finite()
+    }
+}
+
+/// Relative error of `a` at one element, and whether the loss bends there.
+fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64, bool) {
+    let here = loss(0.0);
+    let mut last = None;
+    for step in STEPS.map(|s| s * x.abs().max(1.0)) {
+        let slopes = Slopes::at(step, here, loss);
+        if !a.is_finite() || !slopes.is_number() {
+            return (f64::INFINITY, false);
+        }
+        let (gap, scale) = (slopes.gap(), (a.abs() + slopes.central().abs()).max(1e-6));
+        // A smooth loss has a gap in proportion to the step; one that bends at a distance does not.
+        let mut shrinks = |part: f64| {
+            let smaller = Slopes::at(step * part, here, loss);
+            (smaller.gap() - part * gap).abs() <= 0.1 * part * gap + 2.0 * smaller.noise
+        };
+        if gap <= 1e-3 * scale + 2.0 * slopes.noise || (shrinks(0.5) && shrinks(0.25)) {
+            let off = (a - slopes.central()).abs();
+            return (if off <= slopes.noise { 0.0 } else { off / scale }, false);
+        }
+        last = Some(slopes);
+    }
+    // At a bend every slope between the one-sided ones is a subgradient.
+    let Some(s) = last else { return (0.0, false) };
+    let off = (s.left.min(s.right) - a).max(a - s.left.max(s.right)).max(0.0);
+    let scale = (a.abs() + s.left.abs().max(s.right.abs())).max(1e-6);
+    (if off <= 4.0 * s.noise { 0.0 } else { off / scale }, true)
+}
+
 fn check(
     label: String,
-    len: usize,
+    start: &[f64],
     analytic: impl Fn(usize) -> f64,
     loss: &mut dyn FnMut(usize, f64) -> f64,
 ) -> Checked {
-    const STEP: f64 = 1e-5;
     let mut out = Checked { label, worst: 0.0, at: 0, checked: 0, kinks: 0 };
-    let every = len.div_ceil(SAMPLES).max(1);
-    for i in (0..len).step_by(every) {
-        let (a, here) = (analytic(i), loss(i, 0.0));
-        let (up, down) = (loss(i, STEP), loss(i, -STEP));
-        let (right, left, central) = ((up - here) / STEP, (here - down) / STEP, (up - down) / (2.0 * STEP));
+    let every = start.len().div_ceil(SAMPLES).max(1);
+    for i in (0..start.len()).step_by(every) {
+        let (error, kink) = compare(analytic(i), start[i], &mut |by| loss(i, by));
         out.checked += 1;
-        // A smooth function's one-sided slopes differ by about its curvature times the step.
-        let (half_right, half_left) =
-            ((loss(i, STEP / 2.0) - here) * 2.0 / STEP, (here - loss(i, -STEP / 2.0)) * 2.0 / STEP);
-        let (gap, half_gap) = ((right - left).abs(), (half_right - half_left).abs());
-        let scale = (a.abs() + central.abs()).max(1e-6);
-        if gap / scale > 1e-3 && half_gap > 0.75 * gap {
-            out.kinks += 1;
-            continue;
-        }
-        let error = (a - central).abs() / scale;
-        // Below the rounding noise of the loss itself a difference says nothing.
-        let noise = 4.0 * f64::EPSILON * here.abs().max(1.0) / STEP;
-        let error = if (a - central).abs() <= noise { 0.0 } else { error };
-        if error.is_nan() || error > out.worst {
-            (out.worst, out.at) = (if error.is_nan() { f64::INFINITY } else { error }, i);
+        out.kinks += usize::from(kink);
+        if error > out.worst {
+            (out.worst, out.at) = (error, i);
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(f: fn(f64) -> f64, x: f64, analytic: f64) -> Checked {
+        check("x".into(), &[x], |_| analytic, &mut |_, by| f(x + by))
+    }
+
+    #[test]
+    fn a_subgradient_is_right_at_a_kink_and_others_are_not() {
+        for (slope, right) in [(-1.0, true), (0.0, true), (1.0, true), (1.1, false), (-3.0, false)] {
+            let c = of(f64::abs, 0.0, slope);
+            assert_eq!((c.kinks, c.passed()), (1, right), "slope {slope}: {c:?}");
+        }
+    }
+
+    #[test]
+    fn a_kink_nearby_calls_for_a_smaller_step() {
+        for x in [9e-6, 5e-6, 3e-6, 1e-6, 4e-7] {
+            assert!(of(f64::abs, x, 1.0).passed(), "at {x}");
+            assert!(!of(f64::abs, x, 0.9).passed(), "at {x}");
+            assert_eq!(of(f64::abs, x, 1.0).kinks, 0, "at {x}");
+        }
+    }
+
+    #[test]
+    fn smooth_losses_are_told_from_wrong_gradients() {
+        assert!(of(|x| x * x, 1e-9, 2e-9).passed());
+        assert!(of(|x| x * x, 1e4, 2e4).passed());
+        assert!(of(|x| (300.0 * x).sin(), 0.1, 300.0 * 30.0_f64.cos()).passed());
+        assert!(!of(|x| x * x, 1.0, 2.001).passed());
+        assert!(!of(|x| x * x, 1.0, f64::NAN).passed());
+        assert!(!of(f64::ln, 0.0, 0.0).passed());
+    }
 }

@@ -28,7 +28,7 @@ pub struct Explanation {
     pub title: String,
     /// The largest terms, as text with numbers and as their value.
     pub terms: Vec<(String, f64)>,
-    /// The sum of all terms.
+    /// The number that is taken apart: the sum of all terms, as it was rounded.
     pub total: f64,
     /// How many smaller terms are not listed.
     pub hidden: usize,
@@ -110,7 +110,17 @@ fn backward<S: Precision>(
             terms.push((format!("δ{}·∂  {d:.4} · {:.4}", index(&step.shape, o), value / d), value));
         }
     }
-    Some(summary("Σ δ · local derivative".into(), terms))
+    let mut explanation = summary("Σ δ · local derivative".into(), terms);
+    // The shown number is the sum as it was rounded; what penalties add to a weight is no term of this one.
+    let shown = match pin {
+        Some(p) => pass.input_grad(plan, node, p).map(|v| v.data[element]),
+        None => {
+            let param = step.weights[weight];
+            Some(weights.grad(param)[element]).filter(|_| !plan.penalised(param))
+        }
+    };
+    explanation.total = shown.map_or(explanation.total, S::to64);
+    Some(explanation)
 }
 
 /// The output as Σ weight · what it multiplies, if the operation is linear in its weights; else one term.
@@ -168,7 +178,7 @@ fn forward<S: Precision>(
     if (sum - shown).abs() > 1e-4 * (1.0 + shown.abs()) {
         return Some(whole());
     }
-    Some(summary("Σ weight · input".into(), terms))
+    Some(Explanation { total: shown, ..summary("Σ weight · input".into(), terms) })
 }
 
 /// The largest terms, in their own order.

@@ -38,7 +38,7 @@ pub struct Pass<S> {
     bad: Option<Bad>,
 }
 
-type Many<T> = SmallVec<[T; 8]>;
+type Many<T> = SmallVec<[T; 16]>;
 
 impl<S: Precision> Pass<S> {
     /// Memory for `plan`; nothing computed yet.
@@ -310,6 +310,14 @@ pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights
 
 /// The first element that is NaN or infinite. The sum of `x·0` is NaN exactly if there is one.
 fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
-    let probe: S = data.iter().map(|x| *x * S::zero()).sum();
+    // Sums that do not wait for each other run in one vector register.
+    let mut lanes = [S::zero(); 8];
+    let (chunks, rest) = data.as_chunks::<8>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += *x * S::zero();
+        }
+    }
+    let probe: S = lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum();
     if probe == S::zero() { None } else { data.iter().position(|x| !x.is_finite()) }
 }

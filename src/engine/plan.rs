@@ -295,9 +295,9 @@ impl Plan {
     pub fn bytes(&self, size: usize) -> usize {
         (self.values + self.grads + self.saved) * size
     }
-    /// Whether a penalty adds to the gradients of weights.
-    pub fn has_penalty(&self) -> bool {
-        self.steps.iter().any(|s| s.kind.spec.role == Role::Penalty && s.grad.is_some())
+    /// Whether a penalty adds to the gradient of weight number `param`.
+    pub fn penalised(&self, param: usize) -> bool {
+        self.steps.iter().any(|s| s.grad.is_some() && s.inputs.contains(&Source::Weight(param)))
     }
     /// The node wired into pin `pin` of `node`.
     pub fn input_of(&self, node: NodeId, pin: usize) -> Option<NodeId> {

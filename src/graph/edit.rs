@@ -1,6 +1,6 @@
 //! Edits: the one way in.
 
-use crate::graph::store::check_name;
+use crate::graph::store::{check_frame, check_name};
 use crate::graph::{Frame, Graph, Node, NodeId, Wire};
 use crate::ops::{Inputs, Value};
 use petgraph::Direction;
@@ -151,6 +151,7 @@ impl Graph {
                 Err(EditError::new("that frame exists"))
             }
             Edit::AddFrame(frame) => {
+                check_frame(frame)?;
                 self.frames.push(frame.clone());
                 Ok(())
             }
@@ -163,6 +164,7 @@ impl Graph {
             },
             Edit::SetFrame(frame) => match self.frames.iter_mut().find(|f| f.id == frame.id) {
                 Some(f) => {
+                    check_frame(frame)?;
                     f.clone_from(frame);
                     Ok(())
                 }

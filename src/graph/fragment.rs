@@ -1,8 +1,8 @@
 //! Copies of a part of a graph.
 
 use crate::graph::{Edit, Graph, Node, NodeId, Wire};
-use crate::ops::Value;
-use std::collections::BTreeMap;
+use crate::ops::{Inputs, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Copied nodes with the wires between them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +16,9 @@ pub struct Fragment {
 impl Graph {
     /// Copies nodes and the wires between them.
     pub fn subgraph(&self, ids: &[NodeId]) -> Fragment {
-        let nodes: Vec<Node> = ids.iter().filter_map(|id| self.node(*id).cloned()).collect();
+        let mut seen = BTreeSet::new();
+        let nodes: Vec<Node> =
+            ids.iter().filter(|id| seen.insert(**id)).filter_map(|id| self.node(*id).cloned()).collect();
         let wires = self.wires().into_iter().filter(|w| ids.contains(&w.from) && ids.contains(&w.to)).collect();
         Fragment { nodes, wires }
     }
@@ -43,8 +45,23 @@ impl Graph {
             }
             edits.push(Edit::Add(copy));
         }
-        let inner =
-            fragment.wires.iter().filter_map(|w| Some(Wire { from: *ids.get(&w.from)?, to: *ids.get(&w.to)?, ..*w }));
+        let mut inner: Vec<&Wire> = fragment.wires.iter().collect();
+        inner.sort_by_key(|w| (w.to, w.input));
+        // Where only some sources were copied, the pins of a node with any number of them close up.
+        let mut next: BTreeMap<NodeId, usize> = BTreeMap::new();
+        let variadic: BTreeSet<NodeId> = fragment
+            .nodes
+            .iter()
+            .filter(|n| n.spec().is_some_and(|s| matches!(s.inputs, Inputs::Variadic(_))))
+            .map(|n| n.id)
+            .collect();
+        let inner = inner.into_iter().filter_map(|w| {
+            let (from, to) = (*ids.get(&w.from)?, *ids.get(&w.to)?);
+            let pin = next.entry(w.to).or_default();
+            let input = if variadic.contains(&w.to) { *pin } else { w.input };
+            *pin += 1;
+            Some(Wire { from, to, input, ..*w })
+        });
         edits.extend(inner.map(Edit::Connect));
         (Edit::Batch { label: "Paste".into(), edits }, ids.into_values().collect())
     }

@@ -36,10 +36,10 @@ impl Graph {
     pub fn infer(&self, features: Option<&Shape>, target: Option<&Shape>) -> Inference {
         let mut out = Inference::default();
         let order = self.order().unwrap_or_else(|cycle| {
-            let names: Vec<String> = cycle.iter().map(|id| self.label(*id)).collect();
-            let message =
-                format!("these nodes form a cycle or depend on one: {}; remove one of the wires", names.join(", "));
-            out.diagnostics.push(Diagnostic::new(Severity::Error, cycle.first().copied(), message));
+            let on = self.on_cycles();
+            let names: Vec<String> = on.iter().map(|id| self.label(*id)).collect();
+            let message = format!("these nodes form a cycle: {}; remove one of the wires", names.join(", "));
+            out.diagnostics.push(Diagnostic::new(Severity::Error, on.first().copied(), message));
             let cyclic: BTreeSet<NodeId> = cycle.into_iter().collect();
             self.index.keys().copied().filter(|id| !cyclic.contains(id)).collect()
         });
@@ -50,6 +50,18 @@ impl Graph {
         }
         self.review(&mut out);
         out
+    }
+
+    /// The nodes that lie on a cycle, by id; not those that only depend on one.
+    fn on_cycles(&self) -> Vec<NodeId> {
+        let mut on: Vec<NodeId> = petgraph::algo::tarjan_scc(&self.inner)
+            .into_iter()
+            .filter(|c| c.len() > 1 || c.iter().any(|i| self.inner.contains_edge(*i, *i)))
+            .flatten()
+            .map(|i| self.inner[i].id)
+            .collect();
+        on.sort_unstable();
+        on
     }
 
     fn infer_node(&self, node: &Node, features: Option<&Shape>, target: Option<&Shape>, out: &mut Inference) {
@@ -142,7 +154,14 @@ impl Graph {
             return;
         }
         if terms.is_empty() {
-            let message = "there is no loss: add one and connect the prediction and the target, so that there is something to learn";
+            let taken = self.nodes().find(|n| n.spec().is_some_and(Spec::is_loss));
+            let message = match taken {
+                Some(n) => format!(
+                    "no loss is left over to minimise: the output of \"{}\" feeds another node",
+                    n.name
+                ),
+                None => "there is no loss: add one and connect the prediction and the target, so that there is something to learn".into(),
+            };
             out.diagnostics.push(Diagnostic::new(Severity::Incomplete, None, message));
             return;
         }

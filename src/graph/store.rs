@@ -1,7 +1,7 @@
 //! The graph itself and the questions one asks of it.
 
 use crate::graph::{EditError, Frame, Node, NodeId, Wire};
-use crate::ops::{Inputs, catalogue};
+use crate::ops::{Inputs, Role, catalogue};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::EdgeRef;
@@ -41,8 +41,18 @@ impl Graph {
     /// A graph from the parts of a file.
     ///
     /// # Errors
-    /// Names a duplicate id or name, or a wire to a node that is not there.
+    /// Names a duplicate or impossible id or name, a wire whose ends are not there, or a frame without a place.
     pub fn restore(nodes: Vec<Node>, wires: Vec<Wire>, frames: Vec<Frame>, next_id: u64) -> Result<Graph, EditError> {
+        if next_id > MAX_ID {
+            return Err(EditError::new(format!("the id {next_id} is impossibly large")));
+        }
+        let mut ids = BTreeSet::new();
+        for f in &frames {
+            check_frame(f)?;
+            if !ids.insert(f.id) {
+                return Err(EditError::new(format!("two frames have the id {}", f.id)));
+            }
+        }
         let mut g = Graph { frames, next: next_id, ..Graph::default() };
         for node in nodes {
             g.insert(node)?;
@@ -52,9 +62,29 @@ impl Graph {
             if !taken.insert((w.to, w.input)) {
                 return Err(EditError::new(format!("two wires end in input {} of {}", w.input, g.label(w.to))));
             }
+            if let Some(why) = g.no_pin(w) {
+                return Err(EditError::new(format!("{} to {}: {why}", g.label(w.from), g.label(w.to))));
+            }
             g.link(w)?;
         }
         Ok(g)
+    }
+
+    /// Why the ends of a wire do not exist at nodes that do; an unknown kind may have any pins.
+    fn no_pin(&self, w: Wire) -> Option<String> {
+        let spec = |id: NodeId| self.node(id).and_then(|n| n.spec());
+        if w.output != 0 && spec(w.from).is_some() {
+            return Some(format!("there is no output {}", w.output));
+        }
+        let pins = match spec(w.to) {
+            Some(s) if s.role == Role::Penalty => 0,
+            Some(s) => match s.inputs {
+                Inputs::Fixed(names) => names.len(),
+                Inputs::Variadic(_) => MOST_PINS,
+            },
+            None => MOST_PINS,
+        };
+        (w.input >= pins).then(|| format!("there is no input {}", w.input))
     }
 
     /// All nodes in order of id.
@@ -118,7 +148,7 @@ impl Graph {
         match self.node(id).map(|n| n.spec()) {
             Some(Some(spec)) => match spec.inputs {
                 Inputs::Fixed(names) => names.len(),
-                Inputs::Variadic(_) if spec.role == crate::ops::Role::Penalty => 0,
+                Inputs::Variadic(_) if spec.role == Role::Penalty => 0,
                 Inputs::Variadic(_) => wired() + 1,
             },
             Some(None) => wired(),
@@ -212,6 +242,12 @@ impl Graph {
         if self.index.contains_key(&node.id) || node.id.0 == 0 {
             return Err(EditError::new(format!("id {} is given twice or is 0 (node \"{}\")", node.id.0, node.name)));
         }
+        if node.id.0 > MAX_ID {
+            return Err(EditError::new(format!("the id {} is impossibly large", node.id.0)));
+        }
+        if !node.pos.iter().all(|x| x.is_finite()) {
+            return Err(EditError::new(format!("\"{}\" has no finite place", node.name)));
+        }
         if self.names.contains_key(&node.name) {
             return Err(EditError::new(format!("the name \"{}\" is taken", node.name)));
         }
@@ -233,6 +269,20 @@ impl Graph {
         self.inner.add_edge(a, b, (w.output, w.input));
         Ok(())
     }
+}
+
+/// Ids beyond this are damage: nobody makes that many nodes.
+const MAX_ID: u64 = 1 << 53;
+
+/// Pins of a node that takes any number of wires.
+const MOST_PINS: usize = 1 << 16;
+
+/// A frame lies somewhere.
+pub(super) fn check_frame(frame: &Frame) -> Result<(), EditError> {
+    if frame.rect.iter().all(|x| x.is_finite()) {
+        return Ok(());
+    }
+    Err(EditError::new(format!("the frame \"{}\" has no finite place", frame.title)))
 }
 
 /// A name is not empty and not longer than 64 characters.

@@ -5,9 +5,8 @@ use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, W
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::{Precision, Role};
 use crate::train::metrics::{Metrics, Tally, prediction, threshold};
-use crate::train::record::thin;
+use crate::train::record::{KEEP, thin};
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Why there is no session.
@@ -63,6 +62,8 @@ pub struct StepReport {
 
 /// Samples evaluated at once.
 const EVAL: usize = 256;
+/// Batch sizes whose memory for evaluation is kept.
+const SCRATCH: usize = 6;
 
 /// A training run.
 pub struct Session<S> {
@@ -74,7 +75,8 @@ pub struct Session<S> {
     plan: Plan,
     pass: Pass<S>,
     last: Option<(Plan, Pass<S>)>,
-    scratch: BTreeMap<usize, (Plan, Pass<S>)>,
+    /// For evaluation, by batch size; the latest used is the last.
+    scratch: Vec<(Plan, Pass<S>)>,
     moves: Moves<S>,
     order: Order,
     x: Vec<S>,
@@ -131,7 +133,11 @@ impl<S: Precision> Session<S> {
         let tracks = weights
             .infos
             .iter()
-            .map(|i| GradTrack { label: i.label.clone(), points: Vec::new(), ratio: Vec::new() })
+            .map(|i| {
+                // Room for all that is kept, so that a step never allocates.
+                let room = || Vec::with_capacity(KEEP + 1);
+                GradTrack { label: i.label.clone(), points: room(), ratio: room() }
+            })
             .collect();
         let mut session = Session {
             moves: Moves::new(&config.optimizer, weights.values.len(), weights.infos.len()),
@@ -147,7 +153,7 @@ impl<S: Precision> Session<S> {
             plan,
             pass,
             last,
-            scratch: BTreeMap::new(),
+            scratch: Vec::with_capacity(SCRATCH),
             epoch: 0,
             batch: 0,
             step: 0,
@@ -395,7 +401,7 @@ impl<S: Precision> Session<S> {
             let Some(loss) = self.forward_rows(chunk.len()) else { continue };
             sum += loss * chunk.len() as f64;
             if let Some(id) = self.prediction
-                && let Some((plan, pass)) = self.scratch.get(&chunk.len())
+                && let Some((plan, pass)) = self.scratch.last()
                 && let Some(view) = pass.value(plan, id)
             {
                 tally.add(chunk, view);
@@ -406,13 +412,20 @@ impl<S: Precision> Session<S> {
 
     /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.
     pub(super) fn forward_rows(&mut self, n: usize) -> Option<f64> {
-        if !self.scratch.contains_key(&n) {
-            let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
-            let pass = Pass::new(&plan);
-            self.scratch.insert(n, (plan, pass));
-        }
+        let entry = match self.scratch.iter().position(|(plan, _)| plan.batch() == n) {
+            Some(at) => self.scratch.remove(at),
+            None => {
+                let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
+                let pass = Pass::new(&plan);
+                if self.scratch.len() == SCRATCH {
+                    self.scratch.remove(0);
+                }
+                (plan, pass)
+            }
+        };
+        self.scratch.push(entry);
         let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
-        let (plan, pass) = self.scratch.get_mut(&n)?;
+        let (plan, pass) = self.scratch.last_mut()?;
         pass.run_forward(plan, &mut self.weights, &self.eval.0[..n * widths.0], &self.eval.1[..n * widths.1]);
         pass.total_loss(plan)
     }
@@ -427,7 +440,7 @@ impl<S: Precision> Session<S> {
         }
         self.eval.1.fill(S::zero());
         if self.forward_rows(rows).is_some()
-            && let Some((plan, pass)) = self.scratch.get(&rows)
+            && let Some((plan, pass)) = self.scratch.last()
         {
             read(plan, pass);
         }

@@ -144,10 +144,10 @@ impl<S: Precision> Session<S> {
             let info = self.weights().infos.iter().enumerate().filter(|(_, i)| i.node == of.node).nth(w)?;
             let whole = self.weights().grad(info.0).get(of.index)?.to64();
             let rest = whole - terms.total;
-            if rest.abs() > 1e-6 * (1e-3 + whole.abs()) && plan.has_penalty() {
+            if plan.penalised(info.0) && rest.abs() > 1e-6 * (1e-3 + whole.abs()) {
                 terms.terms.push(("from penalties".into(), rest));
-                terms.total = whole;
             }
+            terms.total = whole;
         }
         Some(terms)
     }

@@ -185,6 +185,8 @@ struct Trainer {
     session: Option<Session<f32>>,
     revision: u64,
     running: bool,
+    /// Epochs done at the latest stop at the limit; the limit counts from there.
+    base: usize,
     speed: Speed,
     want: Want,
     reported_bad: bool,
@@ -224,6 +226,7 @@ impl Trainer {
             session: None,
             revision: 0,
             running: false,
+            base: 0,
             speed: Speed::Full,
             want: Want::default(),
             reported_bad: false,
@@ -280,6 +283,11 @@ impl Trainer {
                 self.load(revision, graph, data, config, weights, fresh);
             }
             Command::Run if self.session.is_some() => {
+                if let Some(s) = &self.session
+                    && s.epoch() == self.base + s.config().epochs
+                {
+                    self.base = s.epoch();
+                }
                 self.running = true;
                 self.reported_bad = false;
                 self.due = Instant::now();
@@ -294,6 +302,7 @@ impl Trainer {
             Command::Reset => {
                 self.pause();
                 self.reported_bad = false;
+                self.base = 0;
                 if let Some(s) = &mut self.session {
                     s.reset();
                 }
@@ -301,6 +310,9 @@ impl Trainer {
             }
             Command::SetConfig(config) => {
                 if let Some(s) = &mut self.session {
+                    if config.epochs != s.config().epochs {
+                        self.base = 0;
+                    }
                     s.set_config(config);
                 }
             }
@@ -337,6 +349,7 @@ impl Trainer {
     ) {
         let old = self.session.take().map(|s| s.export_weights());
         self.revision = revision;
+        self.base = 0;
         self.slow.at = None;
         self.reported_bad = false;
         match Session::new(graph, data, config) {
@@ -407,7 +420,7 @@ impl Trainer {
             Speed::Full => {
                 while start.elapsed() < SLICE {
                     let report = s.step();
-                    if report.bad.is_some() || (report.epoch_ended && limit(s)) {
+                    if report.bad.is_some() || (report.epoch_ended && limit(s, self.base)) {
                         break;
                     }
                 }
@@ -422,7 +435,8 @@ impl Trainer {
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
         }
-        if s.at_rest() && s.batch_index() == 0 && limit(s) {
+        if s.at_rest() && s.batch_index() == 0 && limit(s, self.base) {
+            self.base = s.epoch();
             let reason = format!("{} epochs done", s.epoch());
             self.pause();
             self.notify(Notice::Finished { revision: self.revision, reason });
@@ -510,8 +524,8 @@ impl Trainer {
     }
 }
 
-/// Whether the run has come to its limit of epochs.
-fn limit(s: &Session<f32>) -> bool {
+/// Whether the run has come to its limit of epochs, counted from epoch `base`.
+fn limit(s: &Session<f32>, base: usize) -> bool {
     let most = s.config().epochs;
-    most > 0 && s.epoch() >= most && s.epoch().is_multiple_of(most)
+    most > 0 && s.epoch() >= base + most
 }

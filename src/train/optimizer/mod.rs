@@ -39,15 +39,22 @@ impl<S: Scalar> Moves<S> {
 
     /// Changes the settings; the state stays where the kind of optimiser stays.
     pub fn set(&mut self, rule: &Optimizer, elements: usize) {
-        let fresh = Moves::<S>::new(rule, elements, self.moved.len());
-        let same = |a: &[S], b: &[S]| a.len() == b.len();
-        let fits =
-            same(&fresh.first, &self.first) && same(&fresh.second, &self.second) && same(&fresh.largest, &self.largest);
-        if fits {
-            self.rule = rule.clone();
-        } else {
-            *self = fresh;
+        let mut fresh = Moves::<S>::new(rule, elements, self.moved.len());
+        if std::mem::discriminant(rule) == std::mem::discriminant(&self.rule) {
+            // A momentum that is switched on begins with the next gradient, as at the first step.
+            let begins = matches!(rule, Optimizer::Sgd { .. }) && fresh.first.len() != self.first.len();
+            fresh.step = if begins { 0 } else { self.step };
+            let keep = |new: &mut Vec<S>, old: &mut Vec<S>| {
+                if new.len() == old.len() {
+                    std::mem::swap(new, old);
+                }
+            };
+            keep(&mut fresh.first, &mut self.first);
+            keep(&mut fresh.second, &mut self.second);
+            keep(&mut fresh.largest, &mut self.largest);
+            std::mem::swap(&mut fresh.moved, &mut self.moved);
         }
+        *self = fresh;
     }
 }
 
