@@ -4,13 +4,15 @@ use crate::ops::{Kind, activation, layer, loss, math, source};
 
 /// All kinds in the order of the palette.
 pub static CATALOGUE: &[Kind] = &[
-    // Activations
+    // Sources
     Kind::of::<source::Input>(),
     Kind::of::<source::Target>(),
     Kind::of::<source::Constant>(),
     Kind::of::<source::Parameter>(),
+    // Layers
     Kind::of::<layer::Linear>(),
     Kind::of::<layer::Flatten>(),
+    // Activations
     Kind::of::<activation::Identity>(),
     Kind::of::<activation::Heaviside>(),
     Kind::of::<activation::Relu>(),
@@ -30,16 +32,37 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<activation::Relu6>(),
     Kind::of::<activation::Softmax>(),
     Kind::of::<activation::LogSoftmax>(),
+    // Arithmetic
     Kind::of::<math::Add>(),
     Kind::of::<math::Sub>(),
     Kind::of::<math::Mul>(),
     Kind::of::<math::Div>(),
+    Kind::of::<math::Pow>(),
+    Kind::of::<math::Exp>(),
+    Kind::of::<math::Log>(),
+    Kind::of::<math::Sqrt>(),
+    Kind::of::<math::Abs>(),
+    Kind::of::<math::Neg>(),
+    Kind::of::<math::Sin>(),
+    Kind::of::<math::Cos>(),
+    Kind::of::<math::Clamp>(),
+    Kind::of::<math::StraightThroughStep>(),
     Kind::of::<math::MatMul>(),
+    Kind::of::<math::ScaledDotProductAttention>(),
+    Kind::of::<math::CosineSimilarity>(),
     Kind::of::<math::Sum>(),
     Kind::of::<math::Mean>(),
+    Kind::of::<math::Var>(),
+    Kind::of::<math::Max>(),
+    Kind::of::<math::Argmax>(),
     Kind::of::<math::Concat>(),
     Kind::of::<math::Reshape>(),
     Kind::of::<math::Transpose>(),
+    Kind::of::<math::Squeeze>(),
+    Kind::of::<math::Unsqueeze>(),
+    Kind::of::<math::Slice>(),
+    Kind::of::<math::Gather>(),
+    Kind::of::<math::Detach>(),
     // Losses
     Kind::of::<loss::MseLoss>(),
     Kind::of::<loss::L1Loss>(),

@@ -4,6 +4,8 @@
 //! inspector, command line, file, tests) loops over the catalogue and matches on no kind.
 
 pub mod activation;
+#[cfg(test)]
+mod by_hand;
 pub mod catalogue;
 pub mod layer;
 pub mod loss;
@@ -11,6 +13,7 @@ pub mod math;
 mod params;
 pub mod source;
 mod spec;
+mod unary;
 
 pub use params::{ParamKind, ParamSpec, Params, Value};
 pub use spec::{Category, Fault, Formula, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
@@ -71,6 +74,9 @@ pub struct Backward<'a, 'b, S> {
 pub trait Op: 'static {
     /// Everything the program says of this kind.
     const SPEC: Spec;
+    /// Whether the backward pass deliberately is not the derivative of the forward pass, so that difference quotients
+    /// do not agree with it.
+    const SURROGATE: bool = false;
     /// The shape rule: output shape, weights, cost; or the one fault that prevents it.
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault>;
     /// See [`Forward`].
@@ -84,6 +90,8 @@ pub trait Op: 'static {
 pub struct Kind {
     /// What the kind says of itself.
     pub spec: &'static Spec,
+    /// See [`Op::SURROGATE`].
+    pub surrogate: bool,
     /// See [`Op::infer`].
     pub infer: fn(&InferCtx) -> Result<Inferred, Fault>,
     forward32: fn(&mut Forward<f32>),
@@ -103,6 +111,7 @@ impl Kind {
     pub const fn of<T: Op>() -> Kind {
         Kind {
             spec: &T::SPEC,
+            surrogate: T::SURROGATE,
             infer: T::infer,
             forward32: T::forward::<f32>,
             forward64: T::forward::<f64>,

@@ -40,96 +40,23 @@ pub use softplus::Softplus;
 pub use softsign::Softsign;
 pub use tanh::Tanh;
 
-use crate::ops::{Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Reads, Role, Spec};
-use crate::tensor::{Scalar, kernels::elementwise};
-
-const READS_NOTHING: Reads = Reads { inputs: false, weights: false, output: false };
-const READS_INPUT: Reads = Reads { inputs: true, weights: false, output: false };
-const READS_OUTPUT: Reads = Reads { inputs: false, weights: false, output: true };
+use crate::ops::unary::{
+    CHAIN, READS_INPUT, READS_NOTHING, READS_OUTPUT, backward_from_input, backward_from_output, same_shape, unary,
+};
+use crate::ops::{Category, Spec};
 
 /// What all activations have in common; each file names the rest.
-const UNARY: Spec = Spec {
-    id: "",
-    label: "",
-    category: Category::Activation,
-    role: Role::Compute,
-    inputs: Inputs::Fixed(&["input"]),
-    no_grad: &[],
-    params: &[],
-    reads: READS_INPUT,
-    formula: Formula { forward: "", local: "", chain: "" },
-    kinks: "",
-    doc: "",
-    torch: "",
-    onnx: "",
-};
-
-/// The chain rule of every elementwise function.
-const CHAIN: &str = r"\frac{\partial L}{\partial x_i} = \delta_i \, f'(x_i)";
-
-/// The shape rule of elementwise functions: the output is shaped as the input. `cost` operations per element.
-fn same_shape(ctx: &InferCtx, cost: u64) -> Result<Inferred, Fault> {
-    let output = ctx.inputs[0].clone();
-    let flops = cost * output.per_sample() as u64;
-    Ok(Inferred { output, flops, ..Inferred::default() })
-}
-
-/// `y = f(x)` for each element.
-fn unary<S: Scalar>(ctx: &mut Forward<S>, f: impl Fn(S) -> S + Sync) {
-    elementwise::map(ctx.inputs[0].data, ctx.output.data, f);
-}
-
-/// `∂L/∂x = f(x, δ)` for each element.
-fn backward_from_input<S: Scalar>(ctx: &mut Backward<S>, f: impl Fn(S, S) -> S + Sync) {
-    if let Some(grad) = &mut ctx.grad_inputs[0] {
-        elementwise::zip(ctx.inputs[0].data, ctx.grad_output.data, grad.data, f);
-    }
-}
-
-/// `∂L/∂x = f(y, δ)` for each element.
-fn backward_from_output<S: Scalar>(ctx: &mut Backward<S>, f: impl Fn(S, S) -> S + Sync) {
-    if let Some(grad) = &mut ctx.grad_inputs[0] {
-        elementwise::zip(ctx.output.data, ctx.grad_output.data, grad.data, f);
-    }
-}
+const UNARY: Spec = Spec { category: Category::Activation, reads: READS_INPUT, ..crate::ops::unary::UNARY };
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::{Params, Precision as _, catalogue::CATALOGUE};
-    use crate::tensor::{View, ViewMut};
+    use crate::ops::{by_hand, catalogue::CATALOGUE};
 
     /// The output and the gradient for δ = 1 of the kind `id` at the points `x`, as one row.
     fn run(id: &str, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let kind = crate::ops::catalogue::find(id).expect("the kind is in the catalogue");
-        let params = Params::default().filled(kind.spec.params);
-        let (shape, ones) = ([1, x.len()], vec![1.0; x.len()]);
-        let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        let input = [View { shape: &shape, data: x }];
-        f64::forward(
-            kind,
-            &mut Forward {
-                params: &params,
-                inputs: &input,
-                weights: &[],
-                output: ViewMut { shape: &shape, data: &mut y },
-                saved: &mut [],
-            },
-        );
-        f64::backward(
-            kind,
-            &mut Backward {
-                params: &params,
-                inputs: &input,
-                weights: &[],
-                output: View { shape: &shape, data: &y },
-                saved: &[],
-                grad_output: View { shape: &shape, data: &ones },
-                grad_inputs: &mut [Some(ViewMut { shape: &shape, data: &mut dx })],
-                grad_weights: &mut [],
-            },
-        );
-        (y, dx)
+        let mut ran = by_hand::run(id, &[], &[(&[1, x.len()], x)], &vec![1.0; x.len()]);
+        (ran.output, ran.grads[0].take().expect("activations have a gradient"))
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Tensors side by side along one axis.
 
+use super::mend;
 use super::shared::MATH;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Spec, Value,
+    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Spec, Value,
 };
-use crate::tensor::{Dim, Scalar};
+use crate::tensor::{Dim, Scalar, Shape};
 
 /// See the module.
 pub struct Concat;
@@ -33,35 +34,16 @@ impl Op for Concat {
     };
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
-        let first = &ctx.inputs[0];
         let dim = ctx.params.int("dim");
-        let Some(axis) = first.axis(dim) else {
-            return Err(Fault::at(0, format!("{first} has no axis {dim} to join along")));
-        };
-        let mut total = 0;
-        for (k, x) in ctx.inputs.iter().enumerate() {
-            let same = x.rank() == first.rank() && (0..x.rank()).all(|i| i == axis || x.0[i] == first.0[i]);
-            if !same {
-                let wrong = (0..x.rank().min(first.rank())).find(|i| *i != axis && x.0[*i] != first.0[*i]);
-                let fault = Fault::at(
-                    k,
-                    format!("{x} cannot be joined to {first} along axis {axis}: all other axes must agree"),
-                );
-                return Err(match wrong {
-                    Some(i) => fault.axis(i),
-                    None => fault,
-                });
+        joined(ctx.inputs, dim).map_err(|fault| {
+            // Where one other axis is all that differs, that is the one to join along.
+            let first = &ctx.inputs[0];
+            let other = (0..first.rank() as i64).find(|d| *d != dim && joined(ctx.inputs, *d).is_ok());
+            match other {
+                Some(d) => fault.hint(Hint::Set("dim", Value::Int(d))),
+                None => mend::offer(fault, ctx.inputs, |x| joined(x, dim).is_ok()),
             }
-            match x.0[axis] {
-                Dim::Fixed(n) => total += n,
-                Dim::Batch => {
-                    return Err(Fault::at(k, format!("{x}: samples cannot be joined along the batch axis")).axis(axis));
-                }
-            }
-        }
-        let mut out = first.clone();
-        out.0[axis] = Dim::Fixed(total);
-        Ok(Inferred { output: out, ..Inferred::default() })
+        })
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {
@@ -90,6 +72,35 @@ impl Op for Concat {
             at += w;
         }
     }
+}
+
+/// The shape rule.
+fn joined(inputs: &[Shape], dim: i64) -> Result<Inferred, Fault> {
+    let first = &inputs[0];
+    let Some(axis) = first.axis(dim) else {
+        return Err(Fault::at(0, format!("{first} has no axis {dim} to join along")));
+    };
+    let mut total = 0usize;
+    for (k, x) in inputs.iter().enumerate() {
+        let wrong = (0..x.rank().min(first.rank())).find(|i| *i != axis && x.0[*i] != first.0[*i]);
+        if x.rank() != first.rank() || wrong.is_some() {
+            let message = format!("{x} cannot be joined to {first} along axis {axis}: all other axes must agree");
+            let fault = Fault::at(k, message);
+            return Err(match wrong {
+                Some(i) => fault.axis(i),
+                None => fault,
+            });
+        }
+        match x.0[axis] {
+            Dim::Fixed(n) => total = total.saturating_add(n),
+            Dim::Batch => {
+                return Err(Fault::at(k, format!("{x}: samples cannot be joined along the batch axis")).axis(axis));
+            }
+        }
+    }
+    let mut output = first.clone();
+    output.0[axis] = Dim::Fixed(total);
+    Ok(Inferred { output, ..Inferred::default() })
 }
 
 /// Elements from axis `dim` on: what of one tensor lies together.

@@ -2,6 +2,7 @@
 //!
 //! Shapes: m×k · k×n = m×n, with equal leading axes for stacks. With δ = ∂L/∂z: ∂L/∂a = δ bᵀ, ∂L/∂b = aᵀ δ.
 
+use super::mend;
 use super::shared::BINARY;
 use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
 use crate::tensor::kernels::matmul::{Mat, matmul};
@@ -28,30 +29,7 @@ impl Op for MatMul {
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         let (a, b) = (&ctx.inputs[0], &ctx.inputs[1]);
-        let (ra, rb) = (a.rank(), b.rank());
-        if ra < 2 || ra != rb {
-            let pin = usize::from(ra >= 2);
-            return Err(Fault::at(pin, format!("{a} times {b}: both must be matrices, or stacks of as many axes")));
-        }
-        if a.0[ra - 1] != b.0[rb - 2] {
-            let message = format!(
-                "{a} times {b}: the last axis of the first ({}) must equal the last but one of the second ({})",
-                a.0[ra - 1],
-                b.0[rb - 2]
-            );
-            let mut expected = b.clone();
-            expected.0[rb - 2] = a.0[ra - 1];
-            return Err(Fault::at(1, message).axis(rb - 2).expected(expected));
-        }
-        if let Some(k) = (0..ra - 2).find(|k| a.0[*k] != b.0[*k]) {
-            let message = format!("{a} times {b}: the stacks differ in axis {k}");
-            return Err(Fault::at(1, message).axis(k));
-        }
-        let mut out = a.clone();
-        out.0[ra - 1] = b.0[rb - 1];
-        let inner = if let Dim::Fixed(n) = a.0[ra - 1] { n } else { 1 };
-        let flops = (2 * inner * out.per_sample()) as u64;
-        Ok(Inferred { output: Shape(out.0), flops, ..Inferred::default() })
+        product(a, b).map_err(|fault| mend::offer(fault, ctx.inputs, |x| product(&x[0], &x[1]).is_ok()))
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {
@@ -83,6 +61,34 @@ impl Op for MatMul {
             }
         }
     }
+}
+
+/// The shape rule.
+fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
+    let (ra, rb) = (a.rank(), b.rank());
+    if ra < 2 || ra != rb {
+        let pin = usize::from(ra >= 2);
+        return Err(Fault::at(pin, format!("{a} times {b}: both must be matrices, or stacks of as many axes")));
+    }
+    if a.0[ra - 1] != b.0[rb - 2] {
+        let message = format!(
+            "{a} times {b}: the last axis of the first ({}) must equal the last but one of the second ({})",
+            a.0[ra - 1],
+            b.0[rb - 2]
+        );
+        let mut expected = b.clone();
+        expected.0[rb - 2] = a.0[ra - 1];
+        return Err(Fault::at(1, message).axis(rb - 2).expected(expected));
+    }
+    if let Some(k) = (0..ra - 2).find(|k| a.0[*k] != b.0[*k]) {
+        let message = format!("{a} times {b}: the stacks differ in axis {k}");
+        return Err(Fault::at(1, message).axis(k));
+    }
+    let mut output = a.clone();
+    output.0[ra - 1] = b.0[rb - 1];
+    let inner = if let Dim::Fixed(n) = a.0[ra - 1] { n } else { 1 };
+    let flops = (2 * inner * output.per_sample()) as u64;
+    Ok(Inferred { output, flops, ..Inferred::default() })
 }
 
 /// Rows of a, columns of a, columns of b.

@@ -8,13 +8,13 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Elements of one piece of work.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 /// From this many elements on, all threads take part.
-const PARALLEL: usize = 64 * 1024;
+pub(super) const PARALLEL: usize = 64 * 1024;
 /// Elements added up one after the other before the tree of a sum begins; short, so that `f32` sums stay accurate.
-const LEAF: usize = 512;
+pub(super) const LEAF: usize = 512;
 /// Partial sums kept side by side; as many as fill a vector register.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// `out[i] = f(a[i])`. All slices have one length.
 pub fn map<S: Scalar>(a: &[S], out: &mut [S], f: impl Fn(S) -> S + Sync) {
@@ -65,6 +65,16 @@ pub fn blocks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl Fn(usiz
     }
 }
 
+/// Calls `f(start, part)` for parts of `out` of up to `len` elements, on all threads where `work` pays for it; on one
+/// thread there is one part. `f` must not depend on the cut.
+pub(super) fn chunks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl Fn(usize, &mut [S]) + Sync) {
+    if work < PARALLEL {
+        f(0, out);
+    } else {
+        out.par_chunks_mut(len).enumerate().for_each(|(k, part)| f(k * len, part));
+    }
+}
+
 /// `Σ f(a[i])`.
 pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {
@@ -108,7 +118,7 @@ pub fn sum_rows<S: Scalar>(n: usize, width: usize, f: impl Fn(usize) -> S + Sync
 /// Adds `leaf` over `0..n` cut into pieces of `chunk`, in a binary tree whose form depends on `n` and `chunk` only.
 ///
 /// Halving keeps the rounding error proportional to the depth of the tree instead of the length of the sum.
-fn sum_ranges<S: Scalar>(n: usize, chunk: usize, leaf: &(impl Fn(Range<usize>) -> S + Sync)) -> S {
+pub(super) fn sum_ranges<S: Scalar>(n: usize, chunk: usize, leaf: &(impl Fn(Range<usize>) -> S + Sync)) -> S {
     fn part<S: Scalar>(r: Range<usize>, chunk: usize, leaf: &(impl Fn(Range<usize>) -> S + Sync)) -> S {
         let n = r.len();
         if n <= chunk {
@@ -125,7 +135,8 @@ fn sum_ranges<S: Scalar>(n: usize, chunk: usize, leaf: &(impl Fn(Range<usize>) -
     part(0..n, chunk, leaf)
 }
 
-fn fold<S: Scalar>(mut lanes: [S; LANES]) -> S {
+/// The sum of the lanes.
+pub(super) fn fold<S: Scalar>(mut lanes: [S; LANES]) -> S {
     let mut n = LANES / 2;
     while n > 0 {
         for k in 0..n {
@@ -150,10 +161,11 @@ pub fn softplus<S: Scalar>(x: S) -> S {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn with_threads<T: Send>(n: usize, f: impl FnOnce() -> T + Send) -> T {
+    /// What `f` gives on a pool of `n` threads.
+    pub fn with_threads<T: Send>(n: usize, f: impl FnOnce() -> T + Send) -> T {
         rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("threads can be started").install(f)
     }
 

@@ -6,5 +6,6 @@
 pub mod broadcast;
 pub mod elementwise;
 pub mod matmul;
+mod nest;
 pub mod reduce;
 pub mod special;

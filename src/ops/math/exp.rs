@@ -1,0 +1,45 @@
+//! The exponential of each element: (eˣ)′ = eˣ, so the backward pass needs only the result.
+
+use crate::ops::unary::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
+use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::tensor::Scalar;
+
+/// See the module.
+pub struct Exp;
+
+impl Op for Exp {
+    const SPEC: Spec = Spec {
+        id: "exp",
+        label: "Exp",
+        reads: READS_OUTPUT,
+        formula: Formula { forward: r"y_i = e^{x_i}", local: r"f'(x_i) = e^{x_i} = y_i", chain: CHAIN },
+        doc: "e to the power of each element. It is its own derivative, so where the value is large the gradient is as large; above 88 it overflows in single precision. Softmax and the exponential families are built on it.",
+        torch: "torch.exp",
+        onnx: "Exp",
+        ..UNARY
+    };
+
+    fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
+        same_shape(ctx, 4)
+    }
+
+    fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+        unary(ctx, |x| x.exp());
+    }
+
+    fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+        backward_from_output(ctx, |y, g| g * y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::by_hand::{near, run};
+
+    #[test]
+    fn doubles_with_every_ln_2() {
+        let ran = run("exp", &[], &[(&[2], &[0.0, std::f64::consts::LN_2])], &[3.0, -4.0]);
+        near(&ran.output, &[1.0, 2.0]);
+        near(ran.grad(0), &[3.0, -8.0]);
+    }
+}
