@@ -69,3 +69,29 @@ impl Op for Flatten {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Hint, Value,
+        by_hand::{fault, run, shape},
+    };
+    use crate::tensor::Shape;
+
+    #[test]
+    fn an_image_becomes_a_row_and_its_gradient_an_image() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        let ran = run("flatten", &[], &[(&[1, 2, 2], &x)], &x);
+        assert_eq!((ran.shape.as_slice(), ran.output.as_slice(), ran.grad(0)), (&[1, 4][..], &x[..], &x[..]));
+    }
+
+    #[test]
+    fn the_batch_is_kept_apart() {
+        let start = |n: i64| [("start_dim", Value::Int(n))];
+        assert_eq!(shape("flatten", &[], &[Shape::batch(&[3, 8, 8])]), Shape::batch(&[192]));
+        assert_eq!(shape("flatten", &start(2), &[Shape::batch(&[3, 8, 8])]), Shape::batch(&[3, 64]));
+        let f = fault("flatten", &start(0), &[Shape::batch(&[3])]);
+        assert_eq!(f.hints, [Hint::Set("start_dim", Value::Int(1))]);
+        assert!(fault("flatten", &start(1), &[Shape::scalar()]).message.contains("no axis 1"));
+    }
+}

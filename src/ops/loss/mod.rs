@@ -3,6 +3,8 @@
 mod bce_loss;
 mod bce_with_logits_loss;
 mod cross_entropy_loss;
+mod dice_loss;
+mod focal_loss;
 mod hinge_loss;
 mod huber_loss;
 mod kl_div_loss;
@@ -15,10 +17,13 @@ mod nll_loss;
 mod shapes;
 mod shared;
 mod smooth_l1_loss;
+mod triplet_margin_loss;
 
 pub use bce_loss::BceLoss;
 pub use bce_with_logits_loss::BceWithLogitsLoss;
 pub use cross_entropy_loss::CrossEntropyLoss;
+pub use dice_loss::DiceLoss;
+pub use focal_loss::FocalLoss;
 pub use hinge_loss::HingeLoss;
 pub use huber_loss::HuberLoss;
 pub use kl_div_loss::KlDivLoss;
@@ -29,3 +34,4 @@ pub use mape_loss::MapeLoss;
 pub use mse_loss::MseLoss;
 pub use nll_loss::NllLoss;
 pub use smooth_l1_loss::SmoothL1Loss;
+pub use triplet_margin_loss::TripletMarginLoss;

@@ -108,3 +108,38 @@ fn block(shape: &[usize], dim: i64) -> usize {
     let axis = if dim < 0 { dim + shape.len() as i64 } else { dim } as usize;
     shape[axis..].iter().product()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Hint, Value,
+        by_hand::{fault, run},
+    };
+    use crate::tensor::Shape;
+
+    #[test]
+    fn side_by_side_and_each_gets_its_own_gradient_back() {
+        let (a, b) = ([1.0, 2.0], [3.0, 4.0, 5.0, 6.0]);
+        let ran = run("concat", &[], &[(&[2, 1], &a), (&[2, 2], &b)], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!((ran.shape.as_slice(), ran.output.as_slice()), (&[2, 3][..], &[1.0, 3.0, 4.0, 2.0, 5.0, 6.0][..]));
+        assert_eq!((ran.grad(0), ran.grad(1)), (&[1.0, 4.0][..], &[2.0, 3.0, 5.0, 6.0][..]));
+    }
+
+    #[test]
+    fn one_below_the_other() {
+        let ran =
+            run("concat", &[("dim", Value::Int(0))], &[(&[1, 2], &[1.0, 2.0]), (&[1, 2], &[3.0, 4.0])], &[1.0; 4]);
+        assert_eq!((ran.shape, ran.output), (vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_mended_where_one_change_can() {
+        let hint = |a: Shape, b: Shape| fault("concat", &[], &[a, b]).hints;
+        assert_eq!(hint(Shape::batch(&[3, 2]), Shape::batch(&[3, 5])), [Hint::Set("dim", Value::Int(2))]);
+        assert_eq!(hint(Shape::batch(&[3, 2]), Shape::batch(&[3])).len(), 1);
+        let flat = Hint::InsertBefore(0, "flatten", vec![]);
+        assert_eq!(hint(Shape::batch(&[3, 2]), Shape::batch(&[4])), [flat]);
+        let f = fault("concat", &[("dim", Value::Int(0))], &[Shape::batch(&[3]), Shape::batch(&[3])]);
+        assert!(f.message.contains("batch axis"), "{}", f.message);
+    }
+}

@@ -35,3 +35,24 @@ impl Op for Div {
         binary_back(ctx, |g, _, b| g / b, |g, a, b| -g * a / (b * b));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::by_hand::{near, run};
+
+    #[test]
+    fn each_by_a_number() {
+        let ran = run("div", &[], &[(&[2], &[5.0, 6.0]), (&[], &[2.0])], &[3.0, 4.0]);
+        near(&ran.output, &[2.5, 3.0]);
+        near(ran.grad(0), &[1.5, 2.0]);
+        near(ran.grad(1), &[-9.75]);
+    }
+
+    #[test]
+    fn two_of_one_shape() {
+        let ran = run("div", &[], &[(&[2], &[8.0, -6.0]), (&[2], &[2.0, 3.0])], &[1.0, 2.0]);
+        near(&ran.output, &[4.0, -2.0]);
+        near(ran.grad(0), &[0.5, 2.0 / 3.0]);
+        near(ran.grad(1), &[-2.0, 4.0 / 3.0]);
+    }
+}

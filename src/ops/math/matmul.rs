@@ -95,3 +95,38 @@ fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
 fn sizes(a: &[usize], b: &[usize]) -> (usize, usize, usize) {
     (a[a.len() - 2], a[a.len() - 1], b[b.len() - 1])
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Hint, Value,
+        by_hand::{fault, near, run},
+    };
+    use crate::tensor::Shape;
+
+    #[test]
+    fn a_row_times_two_columns() {
+        let ran = run("matmul", &[], &[(&[1, 2], &[1.0, 2.0]), (&[2, 2], &[3.0, 4.0, 5.0, 6.0])], &[1.0, 10.0]);
+        near(&ran.output, &[13.0, 16.0]);
+        near(ran.grad(0), &[43.0, 65.0]);
+        near(ran.grad(1), &[1.0, 10.0, 2.0, 20.0]);
+    }
+
+    #[test]
+    fn stacks_go_pair_by_pair() {
+        let ran = run("matmul", &[], &[(&[2, 1, 1], &[2.0, 3.0]), (&[2, 1, 1], &[5.0, 7.0])], &[1.0, 1.0]);
+        assert_eq!(
+            (ran.output.as_slice(), ran.grad(0), ran.grad(1)),
+            (&[10.0, 21.0][..], &[5.0, 7.0][..], &[2.0, 3.0][..])
+        );
+    }
+
+    #[test]
+    fn a_matrix_the_wrong_way_round_is_turned() {
+        let f = fault("matmul", &[], &[Shape::batch(&[4]), Shape::fixed(&[3, 4])]);
+        assert!(matches!(f.hints[..], [Hint::InsertBefore(1, "transpose", _)]), "{f:?}");
+        assert_eq!((f.input, f.axis, f.expected), (Some(1), Some(0), Some(Shape::fixed(&[4, 4]))));
+        let f = fault("matmul", &[], &[Shape::batch(&[4]), Shape::fixed(&[4])]);
+        assert_eq!(f.hints, [Hint::InsertBefore(1, "unsqueeze", vec![("dim", Value::Int(1))])]);
+    }
+}

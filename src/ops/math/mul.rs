@@ -35,3 +35,24 @@ impl Op for Mul {
         binary_back(ctx, |g, _, b| g * b, |g, a, _| g * a);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::by_hand::{near, run};
+
+    #[test]
+    fn each_times_a_number() {
+        let ran = run("mul", &[], &[(&[2], &[5.0, 6.0]), (&[], &[2.0])], &[3.0, 4.0]);
+        near(&ran.output, &[10.0, 12.0]);
+        near(ran.grad(0), &[6.0, 8.0]);
+        near(ran.grad(1), &[39.0]);
+    }
+
+    #[test]
+    fn two_of_one_shape() {
+        let ran = run("mul", &[], &[(&[2], &[8.0, -6.0]), (&[2], &[2.0, 3.0])], &[1.0, 2.0]);
+        near(&ran.output, &[16.0, -18.0]);
+        near(ran.grad(0), &[2.0, 6.0]);
+        near(ran.grad(1), &[8.0, -12.0]);
+    }
+}

@@ -78,3 +78,38 @@ impl Op for Reshape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Hint, Value,
+        by_hand::{fault, run, shape},
+    };
+    use crate::tensor::Shape;
+
+    fn to(sizes: &[i64]) -> [(&'static str, Value); 1] {
+        [("shape", Value::Ints(sizes.to_vec()))]
+    }
+
+    #[test]
+    fn numbers_keep_their_order() {
+        let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let ran = run("reshape", &to(&[3, -1]), &[(&[2, 3], &x)], &x);
+        assert_eq!((ran.shape.as_slice(), ran.output.as_slice(), ran.grad(0)), (&[3, 2][..], &x[..], &x[..]));
+    }
+
+    #[test]
+    fn the_batch_stays_the_first_axis() {
+        assert_eq!(shape("reshape", &to(&[-1, 2, 3]), &[Shape::batch(&[6])]), Shape::batch(&[2, 3]));
+        let f = fault("reshape", &to(&[2, 3]), &[Shape::batch(&[6])]);
+        assert_eq!(f.hints, [Hint::Set("shape", Value::Ints(vec![-1, 2, 3]))]);
+    }
+
+    #[test]
+    fn the_number_of_elements_stays() {
+        let f = fault("reshape", &to(&[-1, 4]), &[Shape::batch(&[6])]);
+        assert!(f.message.contains("6 elements per sample"), "{}", f.message);
+        assert_eq!(f.hints, [Hint::Set("shape", Value::Ints(vec![-1, 6]))]);
+        assert!(fault("reshape", &to(&[-1, -1]), &[Shape::fixed(&[6])]).message.contains("at most one -1"));
+    }
+}

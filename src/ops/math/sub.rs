@@ -34,3 +34,24 @@ impl Op for Sub {
         binary_back(ctx, |g, _, _| g, |g, _, _| -g);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::by_hand::{near, run};
+
+    #[test]
+    fn a_number_from_each() {
+        let ran = run("sub", &[], &[(&[2], &[5.0, 6.0]), (&[], &[2.0])], &[5.0, 6.0]);
+        near(&ran.output, &[3.0, 4.0]);
+        near(ran.grad(0), &[5.0, 6.0]);
+        near(ran.grad(1), &[-11.0]);
+    }
+
+    #[test]
+    fn two_of_one_shape() {
+        let ran = run("sub", &[], &[(&[2], &[8.0, -6.0]), (&[2], &[2.0, 3.0])], &[1.0, 2.0]);
+        near(&ran.output, &[6.0, -9.0]);
+        near(ran.grad(0), &[1.0, 2.0]);
+        near(ran.grad(1), &[-1.0, -2.0]);
+    }
+}

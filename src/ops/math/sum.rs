@@ -35,3 +35,37 @@ impl Op for Sum {
         reduce_backward(ctx, false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Hint, Value,
+        by_hand::{fault, run, shape},
+    };
+    use crate::tensor::Shape;
+
+    const X: (&[usize], &[f64]) = (&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+
+    fn dim(axes: &[i64]) -> [(&'static str, Value); 1] {
+        [("dim", Value::Ints(axes.to_vec()))]
+    }
+
+    #[test]
+    fn of_columns_rows_and_everything() {
+        let ran = run("sum", &dim(&[0]), &[X], &[1.0, 2.0]);
+        assert_eq!((ran.output.as_slice(), ran.grad(0)), (&[4.0, 6.0][..], &[1.0, 2.0, 1.0, 2.0][..]));
+        let ran = run("sum", &dim(&[-1]), &[X], &[1.0, 2.0]);
+        assert_eq!((ran.output.as_slice(), ran.grad(0)), (&[3.0, 7.0][..], &[1.0, 1.0, 2.0, 2.0][..]));
+        let ran = run("sum", &[], &[X], &[4.0]);
+        assert_eq!((ran.output.as_slice(), ran.grad(0)), (&[10.0][..], &[4.0; 4][..]));
+    }
+
+    #[test]
+    fn an_axis_named_twice_or_missing_is_a_fault() {
+        let f = fault("sum", &dim(&[1, -1]), &[Shape::batch(&[3])]);
+        assert!(f.message.contains("names axis 1 of B×3 more than once"), "{}", f.message);
+        assert_eq!(f.hints, [Hint::Set("dim", Value::Ints(vec![1]))]);
+        assert!(fault("sum", &dim(&[0]), &[Shape::scalar()]).message.contains("no axis 0"));
+        assert_eq!(shape("sum", &dim(&[1]), &[Shape::batch(&[3])]), Shape::batch(&[]));
+    }
+}

@@ -66,3 +66,28 @@ fn swap<S: Scalar>(x: View<S>, out: &mut ViewMut<S>, d0: i64, d1: i64) {
     turned.swap_axes(axis(d0), axis(d1));
     out.nd().assign(&turned);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Value,
+        by_hand::{fault, run, shape},
+    };
+    use crate::tensor::Shape;
+
+    #[test]
+    fn rows_become_columns_and_the_gradient_turns_back() {
+        let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let ran = run("transpose", &[], &[(&[2, 3], &x)], &x);
+        assert_eq!((ran.shape.as_slice(), ran.output.as_slice()), (&[3, 2][..], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0][..]));
+        assert_eq!(ran.grad(0), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+    }
+
+    #[test]
+    fn axes_count_from_either_end() {
+        let set = [("dim0", Value::Int(-1)), ("dim1", Value::Int(1))];
+        assert_eq!(shape("transpose", &set, &[Shape::batch(&[2, 3])]), Shape::batch(&[3, 2]));
+        let f = fault("transpose", &[], &[Shape::batch(&[])]);
+        assert!(f.message.contains("B has no axis 1 (dim1)"), "{}", f.message);
+    }
+}

@@ -44,3 +44,25 @@ impl Op for Constant {
 
     fn backward<S: Scalar>(_: &mut Backward<S>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Value,
+        by_hand::{fault, run},
+    };
+
+    #[test]
+    fn one_number_everywhere() {
+        let ran = run("constant", &[("value", Value::Float(2.5)), ("shape", Value::Ints(vec![2, 2]))], &[], &[1.0; 4]);
+        assert_eq!((ran.shape, ran.output), (vec![2, 2], vec![2.5; 4]));
+        assert_eq!(run("constant", &[], &[], &[1.0]).output, [1.0]);
+    }
+
+    #[test]
+    fn a_shape_must_have_elements_and_not_too_many() {
+        let of = |sizes: &[i64]| fault("constant", &[("shape", Value::Ints(sizes.to_vec()))], &[]).message;
+        assert!(of(&[2, 0]).contains("at least 1") && of(&[-1]).contains("at least 1"));
+        assert!(of(&[i64::MAX, i64::MAX]).contains("268 million"));
+    }
+}

@@ -55,3 +55,26 @@ impl Op for Parameter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::{
+        Value,
+        by_hand::{infer, run_weighted},
+    };
+    use crate::tensor::Init;
+
+    #[test]
+    fn the_weight_goes_out_and_the_gradient_comes_back() {
+        let w: (&[usize], &[f64]) = (&[2], &[3.0, -1.0]);
+        let ran = run_weighted("parameter", &[("shape", Value::Ints(vec![2]))], &[], &[w], &[5.0, 6.0]);
+        assert_eq!((ran.output, ran.weight_grads), (vec![3.0, -1.0], vec![vec![5.0, 6.0]]));
+    }
+
+    #[test]
+    fn its_weight_has_the_shape_that_is_set() {
+        let inferred = infer("parameter", &[("shape", Value::Ints(vec![4, 2]))], &[]).expect("a shape");
+        assert_eq!((inferred.weights[0].name, inferred.weights[0].shape.as_slice()), ("value", &[4, 2][..]));
+        assert_eq!(inferred.weights[0].init, Init::Uniform(-(0.5f64.sqrt()), 0.5f64.sqrt()));
+    }
+}

@@ -32,3 +32,20 @@ impl Op for Target {
 
     fn backward<S: Scalar>(_: &mut Backward<S>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::Params;
+    use crate::tensor::Shape;
+
+    #[test]
+    fn the_shape_is_that_of_the_data() {
+        let (params, data) = (Params::default(), Shape::batch(&[3]));
+        let without = InferCtx { params: &params, inputs: &[], features: None, target: None };
+        let with = InferCtx { target: Some(&data), ..without };
+        assert_eq!(Target::infer(&with).expect("there is data").output, data);
+        let other = InferCtx { features: Some(&data), ..without };
+        assert!(Target::infer(&other).expect_err("there is none").message.contains("no data set"));
+    }
+}
