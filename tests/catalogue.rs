@@ -8,6 +8,9 @@ use chainrule::tensor::{Dim, Shape, View, ViewMut, stream};
 use rand::RngExt as _;
 use serde_json::Value as Json;
 
+#[path = "catalogue/random.rs"]
+mod random;
+
 /// Batch size where a shape has the symbol.
 const BATCH: usize = 3;
 
@@ -23,9 +26,10 @@ impl<S: Precision> Tensor<S> {
         assert_eq!(shape.iter().product::<usize>(), data.len());
         Tensor { shape, data: data.into_iter().map(S::of).collect() }
     }
-    fn nan(shape: Vec<usize>) -> Self {
+    /// A buffer in which every element is `ink`.
+    fn filled(shape: Vec<usize>, ink: S) -> Self {
         let n = shape.iter().product();
-        Tensor { shape, data: vec![S::nan(); n] }
+        Tensor { shape, data: vec![ink; n] }
     }
     /// The tensor, or only its shape where the kind does not claim to read it.
     fn view(&self, claimed: bool) -> View<'_, S> {
@@ -49,8 +53,13 @@ struct Node<'a, S> {
 impl<S: Precision> Node<'_, S> {
     /// Output and what is saved.
     fn forward(&self) -> (Tensor<S>, Vec<S>) {
-        let mut output = Tensor::nan(self.inferred.output.concrete(self.batch));
-        let mut saved = vec![S::nan(); self.inferred.saved.as_ref().map_or(0, |s| s.len(self.batch))];
+        self.forward_over(S::nan())
+    }
+
+    /// As [`Node::forward`], into buffers full of `ink`.
+    fn forward_over(&self, ink: S) -> (Tensor<S>, Vec<S>) {
+        let mut output = Tensor::filled(self.inferred.output.concrete(self.batch), ink);
+        let mut saved = vec![ink; self.inferred.saved.as_ref().map_or(0, |s| s.len(self.batch))];
         let inputs: Vec<_> = self.inputs.iter().map(|t| t.view(true)).collect();
         let weights: Vec<_> = self.weights.iter().map(|t| t.view(true)).collect();
         let output_view = output.view_mut();
@@ -67,11 +76,22 @@ impl<S: Precision> Node<'_, S> {
 
     /// Gradients of inputs (none for those without) and of weights, given nothing but what the kind claims to read.
     fn backward(&self, out: &Tensor<S>, saved: &[S], grad: &Tensor<S>) -> (Vec<Option<Tensor<S>>>, Vec<Tensor<S>>) {
+        self.backward_over(out, saved, grad, S::nan())
+    }
+
+    /// As [`Node::backward`], into buffers full of `ink`.
+    fn backward_over(
+        &self,
+        out: &Tensor<S>,
+        saved: &[S],
+        grad: &Tensor<S>,
+        ink: S,
+    ) -> (Vec<Option<Tensor<S>>>, Vec<Tensor<S>>) {
         let spec = self.kind.spec;
         let mut dx: Vec<_> = (0..self.inputs.len())
-            .map(|k| (!spec.no_grad.contains(&k)).then(|| Tensor::nan(self.inputs[k].shape.clone())))
+            .map(|k| (!spec.no_grad.contains(&k)).then(|| Tensor::filled(self.inputs[k].shape.clone(), ink)))
             .collect();
-        let mut dw: Vec<_> = self.weights.iter().map(|w| Tensor::nan(w.shape.clone())).collect();
+        let mut dw: Vec<_> = self.weights.iter().map(|w| Tensor::filled(w.shape.clone(), ink)).collect();
         let inputs: Vec<_> = self.inputs.iter().map(|t| t.view(spec.reads.inputs)).collect();
         let weights: Vec<_> = self.weights.iter().map(|t| t.view(spec.reads.weights)).collect();
         let mut grad_inputs: Vec<_> = dx.iter_mut().map(|t| t.as_mut().map(Tensor::view_mut)).collect();
@@ -182,16 +202,41 @@ fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
 /// PyTorch multiplies by the `float` constant `1.0f / 6.0f` here even in double precision, 3e-8 off the true slope.
 const FIXTURE_ROUNDED: &[(&str, f64)] = &[("hard_sigmoid", 1e-7)];
 
+/// Operations that PyTorch's numbers are there for, but no kind yet. This list must only shrink.
+const NO_KIND_YET: &[&str] = &[
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
+    "batch_norm1d",
+    "batch_norm2d",
+    "conv2d",
+    "conv_transpose2d",
+    "embedding",
+    "layer_norm",
+    "max_pool2d",
+    "prelu",
+    "upsample_nearest2d",
+];
+
 #[test]
 fn pytorch_computes_the_same() {
-    let mut ran = 0;
-    for case in golden_cases() {
-        let Some(kind) = CATALOGUE.iter().find(|k| case["op"] == k.spec.id) else { continue };
-        golden_case::<f64>(kind, &case, 1e-10);
-        golden_case::<f32>(kind, &case, 1e-5);
-        ran += 1;
+    let cases = golden_cases();
+    assert!(cases.len() >= 113, "only {} cases are in the fixture", cases.len());
+    let mut missing = std::collections::BTreeSet::new();
+    for case in &cases {
+        let id = case["op"].as_str().expect("a name");
+        match CATALOGUE.iter().find(|k| k.spec.id == id) {
+            Some(kind) => {
+                golden_case::<f64>(kind, case, 1e-10);
+                golden_case::<f32>(kind, case, 1e-5);
+            }
+            None => _ = missing.insert(id),
+        }
     }
-    assert!(ran >= 48, "only {ran} cases had a kind in the catalogue");
+    let listed = NO_KIND_YET.iter().copied().collect();
+    assert_eq!(
+        missing, listed,
+        "left: PyTorch's operations without a kind; right: the list of them, which must shrink"
+    );
 }
 
 // ---- finite differences
@@ -258,6 +303,12 @@ fn differences(node: &mut Node<f64>, g: &[f64]) -> Option<(usize, usize)> {
     }
     let grad = Tensor::new(out.shape.clone(), g.to_vec());
     let (dx, dw) = node.backward(&out, &saved, &grad);
+    if node.kind.surrogate {
+        let filled = dx.iter().flatten().chain(&dw).flat_map(|t| &t.data).filter(|x| x.is_finite()).count();
+        let all: usize = dx.iter().flatten().chain(&dw).map(|t| t.data.len()).sum();
+        assert_eq!(filled, all, "{:?} leaves gradients unwritten", node.kind);
+        return Some((filled, 0));
+    }
     let here = value(node);
     let (mut checked, mut skipped) = (0, 0);
     let n_inputs = node.inputs.len();
@@ -284,8 +335,12 @@ fn differences(node: &mut Node<f64>, g: &[f64]) -> Option<(usize, usize)> {
                 continue;
             }
             let rounding = 8.0 * f64::EPSILON * here.abs() / H;
+            // Where the function bends sharply, Richardson's extrapolation takes the error of order H² away.
+            let half = (moved(0.5 * H) - moved(-0.5 * H)) / H;
+            let extrapolated = (4.0 * half - central) / 3.0;
+            let off = (d.data[i] - central).abs().min((d.data[i] - extrapolated).abs());
             assert!(
-                (d.data[i] - central).abs() <= 1e-6 * central.abs().max(1.0) + rounding,
+                off <= 1e-6 * central.abs().max(1.0) + rounding,
                 "{:?} {:?}: gradient {i} of tensor {k} is {}, the difference quotient {central}",
                 node.kind,
                 node.params,
@@ -369,6 +424,8 @@ fn every_kind_teaches_and_its_defaults_are_allowed() {
             assert_eq!(p.reject(&(p.default)()), None, "default of {} in {}", p.name, s.id);
             assert!(!p.doc.is_empty(), "{} of {} is not explained", p.name, s.id);
         }
+        let told = s.doc.contains("finite differences");
+        assert_eq!(kind.surrogate, told, "{}: whether the gradient is a stand-in, and what the text says", s.id);
         assert!(!s.is_loss() || s.param("loss_weight").is_some(), "{} has no loss_weight", s.id);
     }
 }

@@ -75,6 +75,6 @@ mod tests {
     fn its_weight_has_the_shape_that_is_set() {
         let inferred = infer("parameter", &[("shape", Value::Ints(vec![4, 2]))], &[]).expect("a shape");
         assert_eq!((inferred.weights[0].name, inferred.weights[0].shape.as_slice()), ("value", &[4, 2][..]));
-        assert_eq!(inferred.weights[0].init, Init::Uniform(-(0.5f64.sqrt()), 0.5f64.sqrt()));
+        assert_eq!(inferred.weights[0].init, Init::Uniform(-1.0 / 2f64.sqrt(), 1.0 / 2f64.sqrt()));
     }
 }
