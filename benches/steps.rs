@@ -66,18 +66,31 @@ fn workloads() -> Vec<Workload> {
     let x = n.add("input", &[], &[]);
     let z = n.mlp(x, "tanh", &[8, 8, 1]);
     let graph = n.loss("bce_with_logits_loss", z);
-    all.push(Workload { name: "playground", graph, features: vec![2], classes: 0, batch: 10, rule: Optimizer::sgd(0.03) });
+    all.push(Workload {
+        name: "playground",
+        graph,
+        features: vec![2],
+        classes: 0,
+        batch: 10,
+        rule: Optimizer::sgd(0.03),
+    });
     let mut n = Net::new();
     let x = n.add("input", &[], &[]);
     let z = n.mlp(x, "relu", &[128, 64, 10]);
     let graph = n.loss("cross_entropy_loss", z);
-    all.push(Workload { name: "mnist_mlp", graph, features: vec![784], classes: 10, batch: 64, rule: Optimizer::adam(1e-3) });
+    all.push(Workload {
+        name: "mnist_mlp",
+        graph,
+        features: vec![784],
+        classes: 10,
+        batch: 64,
+        rule: Optimizer::adam(1e-3),
+    });
     let mut n = Net::new();
     let x = n.add("input", &[], &[]);
     let z = n.mlp(x, "relu", &[1024, 1024, 10]);
     let graph = n.loss("cross_entropy_loss", z);
-    let rule =
-        Optimizer::Sgd { lr: 1e-2, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+    let rule = Optimizer::Sgd { lr: 1e-2, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
     all.push(Workload { name: "wide_mlp", graph, features: vec![784], classes: 10, batch: 256, rule });
     all
 }
