@@ -8,4 +8,5 @@ pub mod elementwise;
 pub mod matmul;
 mod nest;
 pub mod reduce;
+pub mod simd;
 pub mod special;
