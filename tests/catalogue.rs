@@ -328,6 +328,7 @@ fn differences(node: &mut Node<f64>, g: &[f64]) -> Option<(usize, usize)> {
                 y
             };
             let (up, down) = (moved(H), moved(-H));
+            let half = (moved(0.5 * H) - moved(-0.5 * H)) / H;
             let (right, left, central) = ((up - here) / H, (here - down) / H, (up - down) / (2.0 * H));
             let kink = (right - left).abs() > 1e-2 * central.abs().max(1.0);
             if kink && !node.kind.spec.kinks.is_empty() {
@@ -336,7 +337,6 @@ fn differences(node: &mut Node<f64>, g: &[f64]) -> Option<(usize, usize)> {
             }
             let rounding = 8.0 * f64::EPSILON * here.abs() / H;
             // Where the function bends sharply, Richardson's extrapolation takes the error of order H² away.
-            let half = (moved(0.5 * H) - moved(-0.5 * H)) / H;
             let extrapolated = (4.0 * half - central) / 3.0;
             let off = (d.data[i] - central).abs().min((d.data[i] - extrapolated).abs());
             assert!(
