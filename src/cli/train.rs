@@ -4,7 +4,7 @@ use crate::cli::Usage;
 use crate::cli::run::{load, set_threads};
 use crate::cli::table::{Table, number};
 use crate::project::{self, Project};
-use crate::train::{Metrics, Part, Report, Session};
+use crate::train::{Metrics, Optimizer, Part, Report, Schedule, Session};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -27,6 +27,27 @@ pub struct Args {
     /// Learning rate.
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
+    /// Optimiser with settings, such as `adamw,lr=0.01,weight_decay=0.1`.
+    #[arg(long, value_name = "NAME,SETTING=X")]
+    optimizer: Option<String>,
+    /// Schedule of the learning rate with settings, such as `cosine,t_max=50`.
+    #[arg(long, value_name = "NAME,SETTING=X")]
+    schedule: Option<String>,
+    /// Clip gradients to this norm over all weights.
+    #[arg(long, value_name = "X")]
+    clip_norm: Option<f64>,
+    /// Clip every element of a gradient to this size.
+    #[arg(long, value_name = "X")]
+    clip_value: Option<f64>,
+    /// Batches whose losses are averaged for one step.
+    #[arg(long, value_name = "K")]
+    accumulate: Option<usize>,
+    /// Stop after this many epochs without a better test loss, and keep the best weights.
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// Stop after this many seconds.
+    #[arg(long, value_name = "S")]
+    max_seconds: Option<f64>,
     /// Seed of the initial weights and of the order of samples.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -53,6 +74,18 @@ pub fn run(args: &Args) -> Result<bool> {
     let config = &mut loaded.project.document.train;
     config.batch_size = args.batch_size.unwrap_or(config.batch_size);
     config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(text) = &args.optimizer {
+        config.optimizer = Optimizer::parse(text).map_err(Usage)?;
+    }
+    if let Some(text) = &args.schedule {
+        config.schedule = Schedule::parse(text).map_err(Usage)?;
+    }
+    config.limits.clip_norm = args.clip_norm.unwrap_or(config.limits.clip_norm);
+    config.limits.clip_value = args.clip_value.unwrap_or(config.limits.clip_value);
+    config.limits.accumulate = args.accumulate.unwrap_or(config.limits.accumulate);
+    config.stop.patience = args.patience.unwrap_or(config.stop.patience);
+    config.stop.seconds = args.max_seconds.unwrap_or(config.stop.seconds);
+    let stop = config.stop;
     if let Some(lr) = args.lr {
         config.optimizer = config.optimizer.clone().with_lr(lr);
     }
@@ -79,8 +112,20 @@ pub fn run(args: &Args) -> Result<bool> {
         if let Some(log) = log.as_mut().filter(|_| report.epoch_ended) {
             log.epoch(&mut session)?;
         }
+        if report.epoch_ended && session.patience_over() {
+            break;
+        }
+        if stop.seconds > 0.0 && started.elapsed().as_secs_f64() >= stop.seconds {
+            break;
+        }
     }
     progress.bar.finish_and_clear();
+    if stop.patience > 0
+        && let Some((epoch, loss)) = session.best()
+        && session.restore_best()
+    {
+        eprintln!("best weights: those of epoch {epoch}, loss {}", number(loss));
+    }
     if let Some(log) = log {
         log.finish()?;
     }
