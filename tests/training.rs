@@ -5,7 +5,9 @@ use chainrule::engine::{Update as _, WeightMap};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::{Precision, Value};
 use chainrule::project::parse;
-use chainrule::train::{Command, Granularity, Limits, Moves, Optimizer, Schedule, Session, TrainConfig, Want, Worker};
+use chainrule::train::{
+    Command, Granularity, Limits, Listed as _, Moves, Optimizer, Schedule, Session, TrainConfig, Want, Worker,
+};
 use serde_json::Value as Json;
 use std::path::Path;
 use std::sync::Arc;
@@ -186,6 +188,49 @@ fn stepping_and_running_and_resetting_give_the_same_bits() {
         }
         assert_eq!(run.export_weights(), trained, "{name}: and from there the same way");
     }
+}
+
+#[test]
+fn clipping_gathering_and_schedules_step_as_they_run() {
+    for rule in chainrule::train::Rule::all() {
+        let (mut run, mut stepped) = (session("iris"), session("iris"));
+        let id = rule.about().id;
+        let config = TrainConfig {
+            optimizer: Optimizer::new(rule),
+            schedule: Schedule::named("exponential").expect("a schedule"),
+            limits: Limits { clip_norm: 0.5, clip_value: 0.2, accumulate: 3 },
+            ..run.config().clone()
+        };
+        run.set_config(config.clone());
+        stepped.set_config(config);
+        let start = run.export_weights();
+        for _ in 0..40 {
+            run.step();
+        }
+        while stepped.steps() < 40 {
+            stepped.advance();
+        }
+        assert_ne!(run.export_weights(), start, "{id}");
+        assert_eq!(run.export_weights(), stepped.export_weights(), "{id}");
+        assert!((run.rate() / run.config().optimizer.lr() - 0.95f64.powi(run.epoch() as i32)).abs() < 1e-12, "{id}");
+        let (epoch, _) = run.best().expect("an epoch has ended");
+        assert!(epoch >= 1 && run.restore_best());
+    }
+}
+
+#[test]
+fn the_choice_of_an_optimiser_survives_the_file_and_the_command_line() {
+    let text = "rmsprop,lr=0.05,centered=on";
+    let optimizer = Optimizer::parse(text).expect("it reads");
+    assert!(optimizer.params.bool("centered") && optimizer.lr() == 0.05);
+    assert!(Optimizer::parse("rmsprop,rate=1").is_err_and(|e| e.contains("alpha")));
+    assert!(Optimizer::parse("adams").is_err_and(|e| e.contains("adamw")));
+    let mut project = parse(&std::fs::read_to_string("projects/xor.ron").expect("it ships")).expect("it reads");
+    project.document.train.optimizer = optimizer;
+    project.document.train.schedule = Schedule::parse("cosine,t_max=50").expect("it reads");
+    project.document.train.limits.clip_norm = 2.0;
+    let again = parse(&chainrule::project::to_text(&project)).expect("it reads");
+    assert_eq!(again.document.train, project.document.train);
 }
 
 #[test]

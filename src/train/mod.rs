@@ -7,6 +7,7 @@ mod metrics;
 mod optimizer;
 mod record;
 mod schedule;
+mod scores;
 mod session;
 mod shots;
 mod snapshot;
@@ -20,6 +21,7 @@ pub use metrics::Metrics;
 pub use optimizer::{Moves, Rule};
 pub use record::{GradTrack, Point};
 pub use schedule::Course;
+pub use scores::{ClassScore, class_scores, macro_score};
 pub use session::{Part, Report, Session, SessionError, StepReport};
 pub use snapshot::{
     DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot, Terms,

@@ -265,6 +265,26 @@ impl<S: Precision> Session<S> {
     pub fn clipped_norm(&self) -> Option<f64> {
         self.moves.norm()
     }
+    /// Learning-rate range test (Smith 2017): one batch per rate, from `from` to `to` in equal ratios. Ends early
+    /// when a loss is four times the smallest, or not a number. Rate and loss before the step of each batch.
+    /// The session is then trained by these steps; reset it to start anew.
+    pub fn rate_range(&mut self, from: f64, to: f64, steps: usize) -> Vec<[f64; 2]> {
+        let mut points = Vec::with_capacity(steps);
+        let mut least = f64::INFINITY;
+        for k in 0..steps {
+            let rate = from * (to / from).powf(k as f64 / (steps.max(2) - 1) as f64);
+            // The end of an epoch sets the schedule's rate, so this one is set before every batch.
+            self.moves.set_rate(rate);
+            let loss = self.step().loss;
+            points.push([rate, loss]);
+            least = least.min(loss);
+            if !loss.is_finite() || loss > 4.0 * least {
+                break;
+            }
+        }
+        self.moves.set_rate(self.pace.rate);
+        points
+    }
     /// Whether the loss has not become better for as many epochs as the settings allow.
     pub fn patience_over(&self) -> bool {
         self.watch.over(&self.config.stop)
