@@ -4,6 +4,7 @@ use crate::engine::plan::{Instruction, Phase, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Forward, Precision, Role};
+use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{View, ViewMut};
 use smallvec::SmallVec;
 
@@ -78,7 +79,7 @@ impl<S: Precision> Pass<S> {
         update: &mut dyn Update<S>,
     ) -> Option<Instruction> {
         let instruction = *plan.program.get(self.cursor)?;
-        let at = plan.index[&instruction.node];
+        let at = plan.at[self.cursor];
         match instruction.phase {
             Phase::Forward | Phase::Loss => self.forward(plan, at, weights, x, y, instruction.phase),
             Phase::Seed => {
@@ -311,13 +312,15 @@ pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights
 /// The first element that is NaN or infinite. The sum of `x·0` is NaN exactly if there is one.
 fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
     // Sums that do not wait for each other run in one vector register.
-    let mut lanes = [S::zero(); 8];
-    let (chunks, rest) = data.as_chunks::<8>();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += *x * S::zero();
+    let probe: S = vectorised(|| {
+        let mut lanes = [S::zero(); 16];
+        let (chunks, rest) = data.as_chunks::<16>();
+        for chunk in chunks {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                *lane += *x * S::zero();
+            }
         }
-    }
-    let probe: S = lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum();
+        lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
+    });
     if probe == S::zero() { None } else { data.iter().position(|x| !x.is_finite()) }
 }

@@ -91,6 +91,8 @@ pub struct Plan {
     pub(super) steps: Vec<Step>,
     pub(super) index: BTreeMap<NodeId, usize>,
     pub(super) program: Vec<Instruction>,
+    /// The number of the step of each instruction.
+    pub(super) at: Vec<usize>,
     pub(super) infos: std::sync::Arc<[ParamInfo]>,
     pub(super) values: usize,
     pub(super) grads: usize,
@@ -123,6 +125,7 @@ impl Plan {
             steps: Vec::new(),
             index: BTreeMap::new(),
             program: Vec::new(),
+            at: Vec::new(),
             infos: std::sync::Arc::clone(&weights.infos),
             values: 0,
             grads: 0,
@@ -272,6 +275,7 @@ impl Plan {
             node: self.infos[k].node,
             param: Some(k),
         }));
+        self.at = program.iter().map(|i| self.index[&i.node]).collect();
         self.program = program;
     }
 

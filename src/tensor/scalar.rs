@@ -11,12 +11,22 @@ pub trait Scalar: NdFloat + std::iter::Sum + Default {
     fn of(x: f64) -> Self;
     /// Exact widening to `f64`.
     fn to64(self) -> f64;
-    /// `out = a · b` with `a` m×k, `b` k×n and `out` m×n row-major, on one thread.
+    /// `out = a · b` with `a` m×k, `b` k×n and `out` m×n row-major, on one thread or on all.
     ///
     /// # Panics
     /// If a slice is shorter than the sizes demand.
-    fn gemm(m: usize, k: usize, n: usize, a: Mat<Self>, b: Mat<Self>, out: &mut [Self]) {
-        gemm_checked(m, k, n, a, b, out, Self::zero(), Self::one());
+    fn gemm(m: usize, k: usize, n: usize, a: Mat<Self>, b: Mat<Self>, out: &mut [Self], parallel: bool) {
+        gemm_checked(m, k, n, a, b, out, Self::zero(), Self::one(), parallel);
+    }
+    /// eˣ, in a form that vectorises where there is one.
+    #[inline(always)]
+    fn fast_exp(self) -> Self {
+        self.exp()
+    }
+    /// tanh x, in a form that vectorises where there is one.
+    #[inline(always)]
+    fn fast_tanh(self) -> Self {
+        self.tanh()
     }
     /// The error function, used by the exact GELU.
     fn erf(self) -> Self {
@@ -31,6 +41,14 @@ impl Scalar for f32 {
     }
     fn to64(self) -> f64 {
         f64::from(self)
+    }
+    #[inline(always)]
+    fn fast_exp(self) -> f32 {
+        crate::tensor::kernels::simd::exp32(self)
+    }
+    #[inline(always)]
+    fn fast_tanh(self) -> f32 {
+        crate::tensor::kernels::simd::tanh32(self)
     }
 }
 

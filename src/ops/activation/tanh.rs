@@ -30,7 +30,7 @@ impl Op for Tanh {
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {
-        unary(ctx, |x| x.tanh());
+        unary(ctx, |x| x.fast_tanh());
     }
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {

@@ -8,7 +8,7 @@ use crate::ops::{
     Backward, Category, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads,
     Role, Spec, Value, WeightSpec,
 };
-use crate::tensor::kernels::{matmul::Mat, matmul::matmul, reduce};
+use crate::tensor::kernels::{matmul::Mat, matmul::matmul, reduce, simd};
 use crate::tensor::{Dim, Scalar};
 
 /// See the module.
@@ -85,11 +85,13 @@ impl Op for Linear {
         let (x, w) = (Mat::rows(ctx.inputs[0].data, inputs), Mat::transposed(ctx.weights[0].data, inputs));
         matmul(rows, inputs, outputs, x, w, ctx.output.data);
         if let Some(b) = ctx.weights.get(1) {
-            for row in ctx.output.data.chunks_exact_mut(outputs) {
-                for (z, b) in row.iter_mut().zip(b.data) {
-                    *z += *b;
+            simd::vectorised(|| {
+                for row in ctx.output.data.chunks_exact_mut(outputs) {
+                    for (z, b) in row.iter_mut().zip(b.data) {
+                        *z += *b;
+                    }
                 }
-            }
+            });
         }
     }
 

@@ -89,7 +89,7 @@ impl Op for CrossEntropyLoss {
         elementwise::blocks(grad.data, c, rows * c, |b, dx| {
             let row = &x.data[b * c..][..c];
             let Some((keep, spread, class)) = want.row(b) else { return dx.fill(S::nan()) };
-            let p = |k: usize| (row[k] - log_total[b]).exp();
+            let p = |k: usize| (row[k] - log_total[b]).fast_exp();
             match class {
                 Class::Number(t) => {
                     for k in 0..c {

@@ -4,6 +4,7 @@
 //! threads. Short work stays on the calling thread, where it needs no hand-over.
 
 use crate::tensor::Scalar;
+use crate::tensor::kernels::simd::vectorised;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -20,9 +21,11 @@ const LANES: usize = 8;
 pub fn map<S: Scalar>(a: &[S], out: &mut [S], f: impl Fn(S) -> S + Sync) {
     debug_assert_eq!(a.len(), out.len());
     let run = |a: &[S], out: &mut [S]| {
-        for (o, &a) in out.iter_mut().zip(a) {
-            *o = f(a);
-        }
+        vectorised(|| {
+            for (o, &a) in out.iter_mut().zip(a) {
+                *o = f(a);
+            }
+        });
     };
     if out.len() < PARALLEL {
         run(a, out);
@@ -35,9 +38,11 @@ pub fn map<S: Scalar>(a: &[S], out: &mut [S], f: impl Fn(S) -> S + Sync) {
 pub fn zip<S: Scalar>(a: &[S], b: &[S], out: &mut [S], f: impl Fn(S, S) -> S + Sync) {
     debug_assert!(a.len() == out.len() && b.len() == out.len());
     let run = |a: &[S], b: &[S], out: &mut [S]| {
-        for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-            *o = f(a, b);
-        }
+        vectorised(|| {
+            for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                *o = f(a, b);
+            }
+        });
     };
     if out.len() < PARALLEL {
         run(a, b, out);
@@ -68,17 +73,19 @@ pub fn blocks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl Fn(usiz
 /// `Σ f(a[i])`.
 pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {
-        let (body, rest) = a[r].as_chunks::<LANES>();
-        let mut lanes = [S::zero(); LANES];
-        for x in body {
-            for k in 0..LANES {
-                lanes[k] += f(x[k]);
+        vectorised(|| {
+            let (body, rest) = a[r].as_chunks::<LANES>();
+            let mut lanes = [S::zero(); LANES];
+            for x in body {
+                for k in 0..LANES {
+                    lanes[k] += f(x[k]);
+                }
             }
-        }
-        for (lane, &x) in lanes.iter_mut().zip(rest) {
-            *lane += f(x);
-        }
-        fold(lanes)
+            for (lane, &x) in lanes.iter_mut().zip(rest) {
+                *lane += f(x);
+            }
+            fold(lanes)
+        })
     })
 }
 
@@ -86,17 +93,19 @@ pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
 pub fn sum_zip<S: Scalar>(a: &[S], b: &[S], f: impl Fn(S, S) -> S + Sync) -> S {
     debug_assert_eq!(a.len(), b.len());
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {
-        let ((a, a_rest), (b, b_rest)) = (a[r.clone()].as_chunks::<LANES>(), b[r].as_chunks::<LANES>());
-        let mut lanes = [S::zero(); LANES];
-        for (x, y) in a.iter().zip(b) {
-            for k in 0..LANES {
-                lanes[k] += f(x[k], y[k]);
+        vectorised(|| {
+            let ((a, a_rest), (b, b_rest)) = (a[r.clone()].as_chunks::<LANES>(), b[r].as_chunks::<LANES>());
+            let mut lanes = [S::zero(); LANES];
+            for (x, y) in a.iter().zip(b) {
+                for k in 0..LANES {
+                    lanes[k] += f(x[k], y[k]);
+                }
             }
-        }
-        for ((lane, &x), &y) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
-            *lane += f(x, y);
-        }
-        fold(lanes)
+            for ((lane, &x), &y) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+                *lane += f(x, y);
+            }
+            fold(lanes)
+        })
     })
 }
 
@@ -137,15 +146,17 @@ fn fold<S: Scalar>(mut lanes: [S; LANES]) -> S {
 }
 
 /// The logistic function `1/(1+e⁻ˣ)`; no intermediate result overflows.
+#[inline(always)]
 pub fn sigmoid<S: Scalar>(x: S) -> S {
-    let e = (-x.abs()).exp();
+    let e = (-x.abs()).fast_exp();
     let r = S::one() / (S::one() + e);
     if x < S::zero() { e * r } else { r }
 }
 
 /// `ln(1+eˣ)`; no intermediate result overflows.
+#[inline(always)]
 pub fn softplus<S: Scalar>(x: S) -> S {
-    let tail = (-x.abs()).exp().ln_1p();
+    let tail = (-x.abs()).fast_exp().ln_1p();
     if x > S::zero() { x + tail } else { tail }
 }
 

@@ -1,7 +1,7 @@
 //! Matrix products, on the `gemm` crate where the matrices are large enough to pay for its packing.
 
 use crate::tensor::Scalar;
-use rayon::prelude::*;
+use crate::tensor::kernels::simd::vectorised;
 
 /// A matrix in memory: element (i, j) is `data[i * row + j * col]`.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +31,12 @@ fn holds<S>(m: Mat<S>, rows: usize, cols: usize) -> bool {
     last.is_some_and(|l| l < m.data.len())
 }
 
-/// Multiply-adds below which a plain loop beats packing.
-const SMALL: usize = 4096;
+/// Multiply-adds up to which a plain loop beats packing.
+const SMALL: usize = 8192;
 /// Multiply-adds from which a second thread pays for being woken.
 const PARALLEL: usize = 1 << 21;
-/// Rows of the output one task computes; not a function of the number of threads.
-const ROWS: usize = 32;
+/// Inner length up to which the plain loop can pack.
+const DEEP: usize = 64;
 
 /// `out = a · b` with `a` m×k, `b` k×n and `out` m×n row-major.
 ///
@@ -52,32 +52,46 @@ pub fn matmul<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out
     }
     assert!(holds(a, m, k) && holds(b, k, n), "a is m×k and b is k×n");
     let work = m * k * n;
-    if work <= SMALL {
-        small(k, n, a, b, out);
-    } else if work < PARALLEL || m <= ROWS {
-        S::gemm(m, k, n, a, b, out);
-    } else {
-        out.par_chunks_mut(ROWS * n).enumerate().for_each(|(i, chunk)| {
-            let part = Mat { data: &a.data[i * ROWS * a.row..], ..a };
-            S::gemm(chunk.len() / n, k, n, part, b, chunk);
-        });
+    if work > SMALL || k > DEEP {
+        return S::gemm(m, k, n, a, b, out, work >= PARALLEL);
     }
+    vectorised(|| match (k <= 16, n) {
+        (true, 1) => small::<S, 16, 1>(m, k, n, a, b, out),
+        (true, 2..=4) => small::<S, 16, 4>(m, k, n, a, b, out),
+        (true, 5..=8) => small::<S, 16, 8>(m, k, n, a, b, out),
+        (true, _) => small::<S, 16, 16>(m, k, n, a, b, out),
+        (false, 1) => small::<S, DEEP, 1>(m, k, n, a, b, out),
+        (false, 2..=8) => small::<S, DEEP, 8>(m, k, n, a, b, out),
+        (false, _) => small::<S, DEEP, 16>(m, k, n, a, b, out),
+    });
 }
 
-/// The textbook loop, innermost over the columns of the output when `b` is row-major.
-fn small<S: Scalar>(k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S]) {
-    for (i, row) in out.chunks_exact_mut(n).enumerate() {
-        if b.col == 1 {
-            row.fill(S::zero());
-            for p in 0..k {
+/// The textbook loop, for `W` columns of the output at a time: those of `b` are packed first, filled up with zeros,
+/// so that the innermost loop is as long as a vector register. `k` is at most `K`.
+#[inline(always)]
+fn small<S: Scalar, const K: usize, const W: usize>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S]) {
+    let mut packed = [[S::zero(); W]; K];
+    let packed = &mut packed[..k];
+    for from in (0..n).step_by(W) {
+        let columns = W.min(n - from);
+        for (p, row) in packed.iter_mut().enumerate() {
+            for j in 0..columns {
+                row[j] = b.data[p * b.row + (from + j) * b.col];
+            }
+            row[columns..].fill(S::zero());
+        }
+        for i in 0..m {
+            let mut sums = [S::zero(); W];
+            for (p, row) in packed.iter().enumerate() {
                 let x = a.data[i * a.row + p * a.col];
-                for (o, y) in row.iter_mut().zip(&b.data[p * b.row..p * b.row + n]) {
-                    *o += x * *y;
+                for j in 0..W {
+                    sums[j] += x * row[j];
                 }
             }
-        } else {
-            for (j, o) in row.iter_mut().enumerate() {
-                *o = (0..k).map(|p| a.data[i * a.row + p * a.col] * b.data[p * b.row + j * b.col]).sum();
+            let to = &mut out[i * n + from..][..columns];
+            match to.first_chunk_mut::<W>() {
+                Some(to) => *to = sums,
+                None => to.iter_mut().zip(sums).for_each(|(o, s)| *o = s),
             }
         }
     }
@@ -93,6 +107,7 @@ pub(crate) fn gemm_checked<S: Copy + 'static>(
     out: &mut [S],
     zero: S,
     one: S,
+    parallel: bool,
 ) {
     if m == 0 || n == 0 || k == 0 {
         return out.fill(zero);
@@ -120,7 +135,7 @@ pub(crate) fn gemm_checked<S: Copy + 'static>(
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            if parallel { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None },
         );
     }
 }

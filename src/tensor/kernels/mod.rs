@@ -7,4 +7,5 @@ pub mod broadcast;
 pub mod elementwise;
 pub mod matmul;
 pub mod reduce;
+pub mod simd;
 pub mod special;

@@ -33,10 +33,12 @@ pub fn sum_back<S: Scalar>(shape: &[usize], grad_out: &[S], dims: &[usize], scal
 
 /// `out[j] = Σᵢ x[i, j]`: the sum of the rows of a row-major matrix.
 pub fn column_sums<S: Scalar>(x: &[S], out: &mut [S]) {
-    out.fill(S::zero());
-    for row in x.chunks_exact(out.len().max(1)) {
-        for (o, v) in out.iter_mut().zip(row) {
-            *o += *v;
+    super::simd::vectorised(|| {
+        out.fill(S::zero());
+        for row in x.chunks_exact(out.len().max(1)) {
+            for (o, v) in out.iter_mut().zip(row) {
+                *o += *v;
+            }
         }
-    }
+    });
 }

@@ -1,0 +1,147 @@
+//! One training step (forward, loss, backward, update; the batch in memory) of five reference workloads.
+//!
+//! Prints one line each: workload, threads, median and best time in µs. `benches/compare` runs it beside PyTorch.
+//! `cargo bench --bench steps [-- WORKLOAD …]`
+
+use chainrule::engine::{Pass, Plan, Weights};
+use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
+use chainrule::ops::Value;
+use chainrule::tensor::{Dim, Shape, stream};
+use chainrule::train::{Moves, Optimizer};
+use rand::RngExt as _;
+use std::time::{Duration, Instant};
+
+/// A graph under construction: the end of the chain, and what can be put behind it.
+struct Net(Graph);
+
+impl Net {
+    fn new() -> Self {
+        Net(Graph::new())
+    }
+    /// A node of `kind` fed by `from`, with whole-number parameters.
+    fn add(&mut self, kind: &str, from: &[NodeId], params: &[(&str, Value)]) -> NodeId {
+        let id = self.0.next_id();
+        self.0.apply(&Edit::Add(Node::new(id, kind, &self.0.fresh_name(kind), [0.0, 0.0]))).expect("a node");
+        for (name, value) in params {
+            let edit = Edit::SetParam { node: id, name: (*name).into(), value: value.clone() };
+            self.0.apply(&edit).expect("a parameter");
+        }
+        for (input, from) in from.iter().enumerate() {
+            self.0.apply(&Edit::Connect(Wire { from: *from, output: 0, to: id, input })).expect("a wire");
+        }
+        id
+    }
+    fn linear(&mut self, from: NodeId, n: i64) -> NodeId {
+        self.add("linear", &[from], &[("out_features", Value::Int(n))])
+    }
+    fn mlp(&mut self, mut at: NodeId, act: &str, widths: &[i64]) -> NodeId {
+        for (k, n) in widths.iter().enumerate() {
+            at = self.linear(at, *n);
+            if k + 1 < widths.len() {
+                at = self.add(act, &[at], &[]);
+            }
+        }
+        at
+    }
+    fn loss(mut self, kind: &str, at: NodeId) -> Graph {
+        let y = self.add("target", &[], &[]);
+        self.add(kind, &[at, y], &[]);
+        self.0
+    }
+}
+
+/// What is trained, on what.
+struct Workload {
+    name: &'static str,
+    graph: Graph,
+    features: Vec<usize>,
+    classes: usize,
+    batch: usize,
+    rule: Optimizer,
+}
+
+fn workloads() -> Vec<Workload> {
+    let mut all = Vec::new();
+    let mut n = Net::new();
+    let x = n.add("input", &[], &[]);
+    let z = n.mlp(x, "tanh", &[8, 8, 1]);
+    let graph = n.loss("bce_with_logits_loss", z);
+    all.push(Workload {
+        name: "playground",
+        graph,
+        features: vec![2],
+        classes: 0,
+        batch: 10,
+        rule: Optimizer::sgd(0.03),
+    });
+    let mut n = Net::new();
+    let x = n.add("input", &[], &[]);
+    let z = n.mlp(x, "relu", &[128, 64, 10]);
+    let graph = n.loss("cross_entropy_loss", z);
+    all.push(Workload {
+        name: "mnist_mlp",
+        graph,
+        features: vec![784],
+        classes: 10,
+        batch: 64,
+        rule: Optimizer::adam(1e-3),
+    });
+    let mut n = Net::new();
+    let x = n.add("input", &[], &[]);
+    let z = n.mlp(x, "relu", &[1024, 1024, 10]);
+    let graph = n.loss("cross_entropy_loss", z);
+    let rule = Optimizer::Sgd { lr: 1e-2, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+    all.push(Workload { name: "wide_mlp", graph, features: vec![784], classes: 10, batch: 256, rule });
+    all
+}
+
+/// Times of single steps in seconds, sorted.
+fn measure(w: &Workload) -> Vec<f64> {
+    let mut axes = vec![Dim::Batch];
+    axes.extend(w.features.iter().map(|n| Dim::Fixed(*n)));
+    let target = if w.classes > 0 { Shape(vec![Dim::Batch]) } else { Shape(vec![Dim::Batch, Dim::Fixed(1)]) };
+    let inference = w.graph.infer(Some(&Shape(axes)), Some(&target));
+    assert!(inference.runnable(), "{}: {:?}", w.name, inference.diagnostics);
+    let mut weights = Weights::<f32>::init(&w.graph, &inference, 0);
+    let plan = Plan::new(&w.graph, &inference, &weights, w.batch).expect("a plan");
+    let mut pass = Pass::new(&plan);
+    let mut moves = Moves::new(&w.rule, weights.values.len(), weights.infos.len());
+    let mut rng = stream(1, 0);
+    let len = w.batch * w.features.iter().product::<usize>();
+    let x: Vec<f32> = (0..len).map(|_| rng.random_range(-1.7f32..1.7)).collect();
+    let y: Vec<f32> = (0..w.batch).map(|_| rng.random_range(0..w.classes.max(2)) as f32).collect();
+    let mut step = || {
+        pass.rewind();
+        pass.run(&plan, &mut weights, &x, &y, &mut moves);
+    };
+    let begin = Instant::now();
+    let mut warm = 0;
+    while begin.elapsed() < Duration::from_millis(300) {
+        step();
+        warm += 1;
+    }
+    let several = (warm / 300).max(1);
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(2) {
+        let at = Instant::now();
+        for _ in 0..several {
+            step();
+        }
+        times.push(at.elapsed().as_secs_f64() / several as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn main() {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    for threads in [1, chainrule::engine::threads()] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        for w in workloads().iter().filter(|w| chosen.is_empty() || chosen.iter().any(|c| c == w.name)) {
+            let times = pool.install(|| measure(w));
+            let (median, best) = (times[times.len() / 2], times[0]);
+            println!("{:12} threads {threads} median {:10.2} us best {:10.2} us", w.name, median * 1e6, best * 1e6);
+        }
+    }
+}
