@@ -90,7 +90,7 @@ fn workloads() -> Vec<Workload> {
     let x = n.add("input", &[], &[]);
     let z = n.mlp(x, "relu", &[1024, 1024, 10]);
     let graph = n.loss("cross_entropy_loss", z);
-    let rule = Optimizer::Sgd { lr: 1e-2, momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+    let rule = Optimizer::sgd(1e-2).with("momentum", 0.9);
     all.push(Workload { name: "wide_mlp", graph, features: vec![784], classes: 10, batch: 256, rule });
     all
 }

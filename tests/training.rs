@@ -5,7 +5,9 @@ use chainrule::engine::{Update as _, WeightMap};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::{Precision, Value};
 use chainrule::project::parse;
-use chainrule::train::{Command, Granularity, Moves, Optimizer, Session, TrainConfig, Want, Worker};
+use chainrule::train::{
+    Command, Granularity, Limits, Listed as _, Moves, Optimizer, Schedule, Session, TrainConfig, Want, Worker,
+};
 use serde_json::Value as Json;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,27 +26,17 @@ fn shape(tensor: &Json) -> Vec<usize> {
     tensor["shape"].as_array().expect("shape").iter().filter_map(|n| n.as_u64().map(|n| n as usize)).collect()
 }
 
-fn optimizer(case: &Json) -> Option<Optimizer> {
-    let p = &case["params"];
-    let get = |k: &str, or: f64| p.get(k).and_then(Json::as_f64).unwrap_or(or);
-    let is = |k: &str| p.get(k).and_then(Json::as_bool).unwrap_or(false);
-    Some(match case["optimizer"].as_str()? {
-        "sgd" => Optimizer::Sgd {
-            lr: get("lr", 0.0),
-            momentum: get("momentum", 0.0),
-            dampening: get("dampening", 0.0),
-            nesterov: is("nesterov"),
-            weight_decay: get("weight_decay", 0.0),
-        },
-        "adam" => Optimizer::Adam {
-            lr: get("lr", 0.0),
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            weight_decay: get("weight_decay", 0.0),
-            amsgrad: is("amsgrad"),
-        },
-        _ => return None,
+fn optimizer(case: &Json) -> Optimizer {
+    let rule = Optimizer::named(case["optimizer"].as_str().expect("a name")).expect("a known optimiser");
+    let params = case["params"].as_object().expect("settings");
+    // A weight decay that is not named is none, whatever the default.
+    let rule = rule.with("weight_decay", 0.0);
+    params.iter().fold(rule, |rule, (name, value)| match value {
+        Json::Bool(on) => rule.with(name, f64::from(u8::from(*on))),
+        Json::Array(betas) => {
+            rule.with("beta1", betas[0].as_f64().expect("a number")).with("beta2", betas[1].as_f64().expect("a number"))
+        }
+        _ => rule.with(name, value.as_f64().expect("a number")),
     })
 }
 
@@ -52,21 +44,53 @@ fn optimizer(case: &Json) -> Option<Optimizer> {
 fn optimisers_move_as_in_pytorch() {
     let mut seen = 0;
     for case in golden("optimizers.json") {
-        let Some(rule) = optimizer(&case) else { continue };
+        let rule = optimizer(&case);
         seen += 1;
         let mut w = numbers(&case["start"]);
         let mut moves = Moves::<f64>::new(&rule, w.len(), 1);
         let steps =
             case["gradients"].as_array().expect("gradients").iter().zip(case["weights"].as_array().expect("weights"));
         for (i, (g, want)) in steps.enumerate() {
-            moves.begin();
-            moves.update(0, 0, &mut w, &numbers(g));
+            let mut g = numbers(g);
+            moves.begin(&mut g);
+            moves.update(0, 0, &mut w, &g);
             for (a, b) in w.iter().zip(numbers(want)) {
                 assert!((a - b).abs() <= 1e-10, "{rule:?}, step {i}: {a} is not {b}");
             }
         }
     }
-    assert_eq!(seen, 6, "four settings of SGD and two of Adam were compared");
+    assert_eq!(seen, 12, "every case was compared");
+}
+
+#[test]
+fn schedules_go_as_in_pytorch() {
+    let cases = golden("schedules.json");
+    assert_eq!(cases.len(), 6);
+    for case in cases {
+        let schedule = Schedule::named(case["schedule"].as_str().expect("a name")).expect("a known schedule");
+        let params = case["params"].as_object().expect("settings");
+        let schedule = params.iter().fold(schedule, |s, (name, x)| s.with(name, x.as_f64().expect("a number")));
+        let base = case["base_lr"].as_f64().expect("a rate");
+        for (epoch, want) in case["lr"].as_array().expect("rates").iter().filter_map(Json::as_f64).enumerate() {
+            let got = schedule.rate(base, epoch).expect("a rate");
+            assert!((got - want).abs() <= 1e-12, "{schedule:?}, epoch {epoch}: {got} is not {want}");
+        }
+    }
+}
+
+#[test]
+fn gradients_are_gathered_and_clipped_before_the_step() {
+    let mut moves = Moves::<f64>::new(&Optimizer::sgd(1.0), 2, 1);
+    moves.set_limits(Limits { clip_norm: 1.0, clip_value: 0.7, accumulate: 2 });
+    let mut w = [0.0, 0.0];
+    for mut g in [[2.0, 8.0], [4.0, 0.0]] {
+        assert_eq!(w, [0.0, 0.0], "the first of two batches only gathers");
+        moves.begin(&mut g);
+        moves.update(0, 0, &mut w, &g);
+    }
+    // The mean is (3, 4), its norm 5, clipped (0.6, 0.8), then 0.8 to 0.7.
+    assert_eq!(moves.norm(), Some(5.0));
+    assert!((w[0] + 0.6).abs() < 1e-6 && w[1] == -0.7, "{w:?}");
 }
 
 /// The network of a golden run: `linear N` and activations in a chain, then a loss.
@@ -113,7 +137,7 @@ fn reproduces<S: Precision>(case: &Json, tolerance: f64) {
     assert_eq!(start.len(), names.len(), "a place for each weight");
     let weights: WeightMap =
         (names.iter().zip(start)).map(|((id, name), t)| ((*id, (*name).to_owned()), (shape(t), numbers(t)))).collect();
-    let train = TrainConfig { optimizer, batch_size: n, seed: 1, epochs: 0 };
+    let train = TrainConfig { optimizer, batch_size: n, seed: 1, ..TrainConfig::default() };
     let mut session = Session::<S>::new(Arc::new(graph), data, train).expect("it can run");
     assert_eq!(session.load_weights(&weights), Vec::<String>::new());
     for (i, want) in case["losses"].as_array().expect("losses").iter().filter_map(Json::as_f64).enumerate() {
@@ -164,6 +188,49 @@ fn stepping_and_running_and_resetting_give_the_same_bits() {
         }
         assert_eq!(run.export_weights(), trained, "{name}: and from there the same way");
     }
+}
+
+#[test]
+fn clipping_gathering_and_schedules_step_as_they_run() {
+    for rule in chainrule::train::Rule::all() {
+        let (mut run, mut stepped) = (session("iris"), session("iris"));
+        let id = rule.about().id;
+        let config = TrainConfig {
+            optimizer: Optimizer::new(rule),
+            schedule: Schedule::named("exponential").expect("a schedule"),
+            limits: Limits { clip_norm: 0.5, clip_value: 0.2, accumulate: 3 },
+            ..run.config().clone()
+        };
+        run.set_config(config.clone());
+        stepped.set_config(config);
+        let start = run.export_weights();
+        for _ in 0..40 {
+            run.step();
+        }
+        while stepped.steps() < 40 {
+            stepped.advance();
+        }
+        assert_ne!(run.export_weights(), start, "{id}");
+        assert_eq!(run.export_weights(), stepped.export_weights(), "{id}");
+        assert!((run.rate() / run.config().optimizer.lr() - 0.95f64.powi(run.epoch() as i32)).abs() < 1e-12, "{id}");
+        let (epoch, _) = run.best().expect("an epoch has ended");
+        assert!(epoch >= 1 && run.restore_best());
+    }
+}
+
+#[test]
+fn the_choice_of_an_optimiser_survives_the_file_and_the_command_line() {
+    let text = "rmsprop,lr=0.05,centered=on";
+    let optimizer = Optimizer::parse(text).expect("it reads");
+    assert!(optimizer.params.bool("centered") && optimizer.lr() == 0.05);
+    assert!(Optimizer::parse("rmsprop,rate=1").is_err_and(|e| e.contains("alpha")));
+    assert!(Optimizer::parse("adams").is_err_and(|e| e.contains("adamw")));
+    let mut project = parse(&std::fs::read_to_string("projects/xor.ron").expect("it ships")).expect("it reads");
+    project.document.train.optimizer = optimizer;
+    project.document.train.schedule = Schedule::parse("cosine,t_max=50").expect("it reads");
+    project.document.train.limits.clip_norm = 2.0;
+    let again = parse(&chainrule::project::to_text(&project)).expect("it reads");
+    assert_eq!(again.document.train, project.document.train);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::cli::Usage;
 use crate::cli::run::{load, set_threads};
 use crate::cli::table::{Table, number};
 use crate::project::{self, Project};
-use crate::train::{Metrics, Part, Report, Session};
+use crate::train::{Metrics, Optimizer, Part, Report, Schedule, Session, class_scores, macro_score};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -27,6 +27,30 @@ pub struct Args {
     /// Learning rate.
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
+    /// Optimiser with settings, such as `adamw,lr=0.01,weight_decay=0.1`.
+    #[arg(long, value_name = "NAME,SETTING=X")]
+    optimizer: Option<String>,
+    /// Schedule of the learning rate with settings, such as `cosine,t_max=50`.
+    #[arg(long, value_name = "NAME,SETTING=X")]
+    schedule: Option<String>,
+    /// Clip gradients to this norm over all weights.
+    #[arg(long, value_name = "X")]
+    clip_norm: Option<f64>,
+    /// Clip every element of a gradient to this size.
+    #[arg(long, value_name = "X")]
+    clip_value: Option<f64>,
+    /// Batches whose losses are averaged for one step.
+    #[arg(long, value_name = "K")]
+    accumulate: Option<usize>,
+    /// Stop after this many epochs without a better test loss, and keep the best weights.
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// Stop after this many seconds.
+    #[arg(long, value_name = "S")]
+    max_seconds: Option<f64>,
+    /// Try learning rates from 1e-6 to 10, one batch each, and print rate and loss as CSV instead of training.
+    #[arg(long)]
+    lr_range: bool,
     /// Seed of the initial weights and of the order of samples.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -46,6 +70,8 @@ pub struct Args {
 
 /// Epochs if neither the command line nor the project says.
 const EPOCHS: usize = 100;
+/// Rates that the range test tries.
+const RANGE: usize = 200;
 
 pub fn run(args: &Args) -> Result<bool> {
     set_threads(args.threads)?;
@@ -53,6 +79,18 @@ pub fn run(args: &Args) -> Result<bool> {
     let config = &mut loaded.project.document.train;
     config.batch_size = args.batch_size.unwrap_or(config.batch_size);
     config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(text) = &args.optimizer {
+        config.optimizer = Optimizer::parse(text).map_err(Usage)?;
+    }
+    if let Some(text) = &args.schedule {
+        config.schedule = Schedule::parse(text).map_err(Usage)?;
+    }
+    config.limits.clip_norm = args.clip_norm.unwrap_or(config.limits.clip_norm);
+    config.limits.clip_value = args.clip_value.unwrap_or(config.limits.clip_value);
+    config.limits.accumulate = args.accumulate.unwrap_or(config.limits.accumulate);
+    config.stop.patience = args.patience.unwrap_or(config.stop.patience);
+    config.stop.seconds = args.max_seconds.unwrap_or(config.stop.seconds);
+    let stop = config.stop;
     if let Some(lr) = args.lr {
         config.optimizer = config.optimizer.clone().with_lr(lr);
     }
@@ -61,6 +99,15 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     let epochs = args.epochs.unwrap_or(if config.epochs > 0 { config.epochs } else { EPOCHS });
     let mut session = loaded.session::<f32>(!args.fresh)?;
+    if args.lr_range {
+        let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+        out.write_record(["lr", "loss"])?;
+        for point in session.rate_range(1e-6, 10.0, RANGE) {
+            out.write_record(point.map(|x| x.to_string()))?;
+        }
+        out.flush()?;
+        return Ok(true);
+    }
     let mut log = args.log.as_ref().map(|path| Log::create(path.clone())).transpose()?;
     let started = Instant::now();
     let mut progress = Progress::new(epochs, session.batches());
@@ -79,8 +126,20 @@ pub fn run(args: &Args) -> Result<bool> {
         if let Some(log) = log.as_mut().filter(|_| report.epoch_ended) {
             log.epoch(&mut session)?;
         }
+        if report.epoch_ended && session.patience_over() {
+            break;
+        }
+        if stop.seconds > 0.0 && started.elapsed().as_secs_f64() >= stop.seconds {
+            break;
+        }
     }
     progress.bar.finish_and_clear();
+    if stop.patience > 0
+        && let Some((epoch, loss)) = session.best()
+        && session.restore_best()
+    {
+        eprintln!("best weights: those of epoch {epoch}, loss {}", number(loss));
+    }
     if let Some(log) = log {
         log.finish()?;
     }
@@ -172,7 +231,22 @@ fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
         table.row(row);
     }
     table.write(&mut out)?;
+    classes(&parts, &mut out)?;
     Ok(())
+}
+
+/// Precision, recall and F₁ of every class, of the last part.
+fn classes(parts: &[(&str, Report)], out: &mut dyn Write) -> Result<()> {
+    let Some((part, Report { metrics: Metrics::Classes { confusion, names, .. }, .. })) = parts.last() else {
+        return Ok(());
+    };
+    let heading = format!("class ({part})");
+    let mut table = Table::new(&[heading.as_str(), ">precision", ">recall", ">F1"]);
+    for (score, name) in class_scores(confusion).iter().zip(names) {
+        table.row(vec![name.clone(), number(score.precision), number(score.recall), number(score.f1)]);
+    }
+    writeln!(out)?;
+    Ok(table.write(out)?)
 }
 
 fn parts(session: &mut Session<f32>) -> Vec<(&'static str, Report)> {
@@ -187,8 +261,13 @@ fn parts(session: &mut Session<f32>) -> Vec<(&'static str, Report)> {
 fn figures(metrics: &Metrics) -> (Vec<&'static str>, Vec<f64>) {
     match metrics {
         Metrics::None => (vec![], vec![]),
-        Metrics::Classes { accuracy, .. } => (vec!["accuracy"], vec![*accuracy]),
-        Metrics::Regression { mae, r2 } => (vec!["MAE", "R²"], vec![*mae, *r2]),
+        Metrics::Classes { accuracy, confusion, .. } => {
+            let mean = macro_score(&class_scores(confusion));
+            (vec!["accuracy", "precision", "recall", "F1"], vec![*accuracy, mean.precision, mean.recall, mean.f1])
+        }
+        Metrics::Regression { mae, rmse, mape, r2 } => {
+            (vec!["MAE", "RMSE", "MAPE", "R²"], vec![*mae, *rmse, *mape, *r2])
+        }
     }
 }
 

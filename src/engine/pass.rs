@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 
 /// What moves the weights; the optimiser.
 pub trait Update<S> {
-    /// A new batch's updates begin.
-    fn begin(&mut self);
+    /// A new batch's updates begin; `grads` are those of all weights, and may be changed.
+    fn begin(&mut self, grads: &mut [S]);
     /// Moves weight number `param` from its gradient; `start` is where it begins in the flat buffer.
     fn update(&mut self, param: usize, start: usize, weight: &mut [S], grad: &[S]);
 }
@@ -94,7 +94,7 @@ impl<S: Precision> Pass<S> {
             }
             Phase::Update => {
                 if plan.program[self.cursor - 1].phase != Phase::Update {
-                    update.begin();
+                    update.begin(&mut weights.grads);
                 }
                 if let Some(k) = instruction.param {
                     let range = weights.infos[k].range.clone();
@@ -287,7 +287,7 @@ impl<S: Precision> Pass<S> {
 pub(super) struct Still;
 
 impl<S> Update<S> for Still {
-    fn begin(&mut self) {}
+    fn begin(&mut self, _: &mut [S]) {}
     fn update(&mut self, _: usize, _: usize, _: &mut [S], _: &[S]) {}
 }
 

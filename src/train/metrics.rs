@@ -25,6 +25,10 @@ pub enum Metrics {
     Regression {
         /// Mean absolute error.
         mae: f64,
+        /// Root of the mean squared error.
+        rmse: f64,
+        /// Mean of |y − ŷ| / |y|, with |y| at least 2⁻⁵² (scikit-learn's).
+        mape: f64,
         /// Coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − ȳ)².
         r2: f64,
     },
@@ -48,6 +52,7 @@ pub(super) struct Tally<'a> {
     confusion: Vec<Vec<u32>>,
     absolute: f64,
     squared: f64,
+    relative: f64,
     target_sum: f64,
     target_squares: f64,
     count: f64,
@@ -62,6 +67,7 @@ impl<'a> Tally<'a> {
             confusion: vec![vec![0; n]; n],
             absolute: 0.0,
             squared: 0.0,
+            relative: 0.0,
             target_sum: 0.0,
             target_squares: 0.0,
             count: 0.0,
@@ -82,6 +88,7 @@ impl<'a> Tally<'a> {
                     let e = p.to64() - y;
                     self.absolute += e.abs();
                     self.squared += e * e;
+                    self.relative += e.abs() / y.abs().max(f64::EPSILON);
                     self.target_sum += y;
                     self.target_squares += y * y;
                     self.count += 1.0;
@@ -106,7 +113,9 @@ impl<'a> Tally<'a> {
             }
             let spread = self.target_squares - self.target_sum * self.target_sum / self.count;
             let r2 = if spread > 0.0 { 1.0 - self.squared / spread } else { f64::NAN };
-            return Metrics::Regression { mae: self.absolute / self.count, r2 };
+            let mean = |sum: f64| sum / self.count;
+            let (mae, rmse, mape) = (mean(self.absolute), mean(self.squared).sqrt(), mean(self.relative));
+            return Metrics::Regression { mae, rmse, mape, r2 };
         }
         let total: u32 = self.confusion.iter().flatten().sum();
         let right: u32 = self.confusion.iter().enumerate().map(|(i, r)| r[i]).sum();

@@ -1,20 +1,27 @@
 //! Training: optimisers, metrics, the synchronous [`Session`] and its thread, the [`Worker`].
 
 mod config;
+pub(crate) mod described;
 mod map;
 mod metrics;
 mod optimizer;
 mod record;
+mod schedule;
+mod scores;
 mod session;
 mod shots;
 mod snapshot;
+mod watch;
 mod worker;
 
 pub use crate::engine::WeightMap;
-pub use config::{Optimizer, TrainConfig};
+pub use config::{Limits, Optimizer, Schedule, Stop, TrainConfig};
+pub use described::{About, Chosen, Listed};
 pub use metrics::Metrics;
-pub use optimizer::Moves;
+pub use optimizer::{Moves, Rule};
 pub use record::{GradTrack, Point};
+pub use schedule::Course;
+pub use scores::{ClassScore, class_scores, macro_score};
 pub use session::{Part, Report, Session, SessionError, StepReport};
 pub use snapshot::{
     DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot, Terms,

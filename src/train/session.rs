@@ -6,6 +6,8 @@ use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::{Precision, Role};
 use crate::train::metrics::{Metrics, Tally, prediction, threshold};
 use crate::train::record::{KEEP, thin};
+use crate::train::schedule::Pace;
+use crate::train::watch::Watch;
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
 use std::sync::Arc;
 
@@ -90,6 +92,8 @@ pub struct Session<S> {
     sum: (f64, f64),
     history: Vec<Point>,
     tracks: Vec<GradTrack>,
+    pace: Pace,
+    watch: Watch<S>,
     threshold: f64,
     prediction: Option<NodeId>,
 }
@@ -141,6 +145,8 @@ impl<S: Precision> Session<S> {
             .collect();
         let mut session = Session {
             moves: Moves::new(&config.optimizer, weights.values.len(), weights.infos.len()),
+            pace: Pace::new(&config.schedule, config.optimizer.lr()),
+            watch: Watch::new(&weights.values),
             order: Order::new(&rows, config.seed),
             x: vec![S::zero(); size * widths.0],
             y: vec![S::zero(); size * widths.1],
@@ -166,6 +172,8 @@ impl<S: Precision> Session<S> {
             prediction,
         };
         session.order.shuffle(0);
+        session.moves.set_limits(session.config.limits);
+        session.moves.set_rate(session.pace.rate);
         Ok(session)
     }
 
@@ -173,6 +181,10 @@ impl<S: Precision> Session<S> {
     pub fn reset(&mut self) {
         self.weights = Weights::init(&self.graph, &self.inference, self.config.seed);
         self.moves = Moves::new(&self.config.optimizer, self.weights.values.len(), self.weights.infos.len());
+        self.moves.set_limits(self.config.limits);
+        self.pace = Pace::new(&self.config.schedule, self.config.optimizer.lr());
+        self.moves.set_rate(self.pace.rate);
+        self.watch = Watch::new(&self.weights.values);
         self.order = Order::new(&self.data.as_ref().map_or_else(|| vec![0], |d| d.train.clone()), self.config.seed);
         self.order.shuffle(0);
         (self.epoch, self.batch, self.step, self.begun, self.short) = (0, 0, 0, false, false);
@@ -188,6 +200,16 @@ impl<S: Precision> Session<S> {
     /// The optimiser's settings and the epoch limit may change in mid-run; other settings need a new session.
     pub fn set_config(&mut self, config: TrainConfig) {
         self.moves.set(&config.optimizer, self.weights.values.len());
+        self.moves.set_limits(config.limits);
+        let base = config.optimizer.lr();
+        if config.schedule != self.config.schedule {
+            self.pace = Pace::new(&config.schedule, base);
+        }
+        // A plateau's rate keeps its share of the optimiser's own.
+        let share = base / self.config.optimizer.lr();
+        let kept = if share.is_finite() { self.pace.rate * share } else { base };
+        self.pace.rate = config.schedule.rate(base, self.epoch).unwrap_or(kept);
+        self.moves.set_rate(self.pace.rate);
         self.config = config;
     }
 
@@ -234,6 +256,52 @@ impl<S: Precision> Session<S> {
     /// Batches completed.
     pub fn steps(&self) -> u64 {
         self.step
+    }
+    /// The learning rate of the next step.
+    pub fn rate(&self) -> f64 {
+        self.moves.rate()
+    }
+    /// ‖∂L/∂w‖ over all weights before the latest clipping, if clipping by norm is on.
+    pub fn clipped_norm(&self) -> Option<f64> {
+        self.moves.norm()
+    }
+    /// Learning-rate range test (Smith 2017): one batch per rate, from `from` to `to` in equal ratios. Ends early
+    /// when a loss is four times the smallest, or not a number. Rate and loss before the step of each batch.
+    /// The session is then trained by these steps; reset it to start anew.
+    pub fn rate_range(&mut self, from: f64, to: f64, steps: usize) -> Vec<[f64; 2]> {
+        let mut points = Vec::with_capacity(steps);
+        let mut least = f64::INFINITY;
+        for k in 0..steps {
+            let rate = from * (to / from).powf(k as f64 / (steps.max(2) - 1) as f64);
+            // The end of an epoch sets the schedule's rate, so this one is set before every batch.
+            self.moves.set_rate(rate);
+            let loss = self.step().loss;
+            points.push([rate, loss]);
+            least = least.min(loss);
+            if !loss.is_finite() || loss > 4.0 * least {
+                break;
+            }
+        }
+        self.moves.set_rate(self.pace.rate);
+        points
+    }
+    /// Whether the loss has not become better for as many epochs as the settings allow.
+    pub fn patience_over(&self) -> bool {
+        self.watch.over(&self.config.stop)
+    }
+    /// Counts epochs without a better loss from zero again.
+    pub fn excuse(&mut self) {
+        self.watch.excuse();
+    }
+    /// The epoch with the smallest test loss (train loss, if there is no test part), and that loss.
+    pub fn best(&self) -> Option<(usize, f64)> {
+        self.watch.best().map(|b| (b.0, b.1))
+    }
+    /// Takes back the weights of that epoch; returns whether there are some.
+    pub fn restore_best(&mut self) -> bool {
+        let Some((_, _, best)) = self.watch.best() else { return false };
+        self.weights.values.copy_from_slice(best);
+        true
     }
     /// The loss curve.
     pub fn history(&self) -> &[Point] {
@@ -364,6 +432,10 @@ impl<S: Precision> Session<S> {
         let test = self.has_test().then(|| self.evaluate(Part::Test).loss);
         self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
         thin(&mut self.history);
+        let loss = test.unwrap_or(train);
+        self.pace.epoch_ended(&self.config.schedule, self.config.optimizer.lr(), self.epoch, loss);
+        self.moves.set_rate(self.pace.rate);
+        self.watch.epoch_ended(&self.config.stop, self.epoch, loss, &self.weights.values);
         self.order.shuffle(self.epoch as u64);
     }
 

@@ -221,6 +221,12 @@ pub struct Snapshot {
     pub bytes: usize,
     /// Threads that kernels may use.
     pub threads: usize,
+    /// The learning rate of the next step.
+    pub rate: f64,
+    /// ‖∂L/∂w‖ over all weights before the latest clipping, if clipping by norm is on.
+    pub clipped_norm: Option<f64>,
+    /// Epoch and loss of the best weights so far.
+    pub best: Option<(usize, f64)>,
     /// Seed of the run.
     pub seed: u64,
     /// The loss curve.

@@ -85,6 +85,8 @@ pub enum Command {
     },
     /// What snapshots should hold.
     Want(Want),
+    /// Take back the weights of the epoch with the smallest loss.
+    RestoreBest,
     /// Send the weights, answered by [`Notice::Exported`].
     Export,
     /// End the thread.
@@ -187,6 +189,8 @@ struct Trainer {
     running: bool,
     /// Epochs done at the latest stop at the limit; the limit counts from there.
     base: usize,
+    /// When the present run began.
+    began: Instant,
     speed: Speed,
     want: Want,
     reported_bad: bool,
@@ -227,6 +231,7 @@ impl Trainer {
             revision: 0,
             running: false,
             base: 0,
+            began: now,
             speed: Speed::Full,
             want: Want::default(),
             reported_bad: false,
@@ -291,6 +296,7 @@ impl Trainer {
                 self.running = true;
                 self.reported_bad = false;
                 self.due = Instant::now();
+                self.began = self.due;
                 self.rate = (self.due, self.session.as_ref().map_or(0, Session::steps), 0.0);
             }
             Command::Run => {}
@@ -328,6 +334,12 @@ impl Trainer {
             }
             Command::Want(want) => {
                 self.want = want;
+                self.slow.at = None;
+            }
+            Command::RestoreBest => {
+                if let Some(s) = &mut self.session {
+                    s.restore_best();
+                }
                 self.slow.at = None;
             }
             Command::Export => {
@@ -420,7 +432,7 @@ impl Trainer {
             Speed::Full => {
                 while start.elapsed() < SLICE {
                     let report = s.step();
-                    if report.bad.is_some() || (report.epoch_ended && limit(s, self.base)) {
+                    if report.bad.is_some() || (report.epoch_ended && ended(s, self.base, self.began).is_some()) {
                         break;
                     }
                 }
@@ -435,9 +447,12 @@ impl Trainer {
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
         }
-        if s.at_rest() && s.batch_index() == 0 && limit(s, self.base) {
+        if s.at_rest()
+            && s.batch_index() == 0
+            && let Some(reason) = ended(s, self.base, self.began)
+        {
             self.base = s.epoch();
-            let reason = format!("{} epochs done", s.epoch());
+            s.excuse();
             self.pause();
             self.notify(Notice::Finished { revision: self.revision, reason });
         }
@@ -509,6 +524,9 @@ impl Trainer {
             at_rest: s.at_rest(),
             bytes,
             threads: crate::engine::threads(),
+            rate: s.rate(),
+            clipped_norm: s.clipped_norm(),
+            best: s.best(),
             seed: s.config().seed,
             history: Arc::new(s.history().to_vec()),
             gradients: Arc::new(s.tracks().to_vec()),
@@ -524,8 +542,16 @@ impl Trainer {
     }
 }
 
-/// Whether the run has come to its limit of epochs, counted from epoch `base`.
-fn limit(s: &Session<f32>, base: usize) -> bool {
-    let most = s.config().epochs;
-    most > 0 && s.epoch() >= base + most
+/// Why the run is over, if it is: epochs counted from epoch `base`, patience, seconds since `began`.
+fn ended(s: &Session<f32>, base: usize, began: Instant) -> Option<String> {
+    let (most, stop) = (s.config().epochs, s.config().stop);
+    if most > 0 && s.epoch() >= base + most {
+        Some(format!("{} epochs done", s.epoch()))
+    } else if s.epoch() > base && s.patience_over() {
+        Some(format!("no better loss for {} epochs", stop.patience))
+    } else if stop.seconds > 0.0 && began.elapsed().as_secs_f64() >= stop.seconds {
+        Some(format!("{} seconds are over", stop.seconds))
+    } else {
+        None
+    }
 }

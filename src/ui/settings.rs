@@ -1,13 +1,15 @@
 //! The training settings: optimiser, learning rate, batch size, seed. A change takes effect at once.
 
+use crate::ops::{ParamKind, Value};
 use crate::project::Change;
-use crate::train::{Optimizer, TrainConfig};
+use crate::train::{Chosen, Listed, TrainConfig};
 use crate::ui::action::Action;
+use crate::ui::canvas::picture::short;
 use crate::ui::modal::modal;
 use crate::ui::shortcuts::hint;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
-use egui::{Button, ComboBox, Context, DragValue, Grid, PopupCloseBehavior, Response, RichText, Ui, vec2};
+use egui::{Button, ComboBox, Context, DragValue, Grid, PopupCloseBehavior, Response, RichText, Sense, Ui, vec2};
 
 /// The button of the bar that opens the settings below it.
 pub fn training_button(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -91,19 +93,17 @@ fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let old = &state.document().train;
     let mut form = Form { old, actions };
     Grid::new("training").num_columns(2).min_col_width(150.0).spacing([12.0, 6.0]).show(ui, |ui| {
-        form.row(ui, "Optimiser", "The rule that turns gradients into new weights.", |ui, config| {
-            let name = |o: &Optimizer| if matches!(o, Optimizer::Sgd { .. }) { "SGD" } else { "Adam" };
-            let now = name(&config.optimizer);
-            let combo = ComboBox::from_id_salt("optimiser").selected_text(now).show_ui(ui, |ui| {
-                for choice in [Optimizer::sgd(0.03), Optimizer::adam(0.001)] {
-                    if ui.selectable_label(name(&choice) == now, name(&choice)).clicked() && name(&choice) != now {
-                        config.optimizer = choice;
-                    }
-                }
-            });
-            combo.response
+        let about = "The rule that turns gradients into new weights.";
+        choice(ui, &mut form, "Optimiser", about, |c| &mut c.optimizer);
+        let about = "How the learning rate changes from epoch to epoch.";
+        choice(ui, &mut form, "Schedule", about, |c| &mut c.schedule);
+        form.number(ui, "Clip norm", "Largest norm of the gradient of all weights; 0 is off.", 1e6, |c| {
+            &mut c.limits.clip_norm
         });
-        rates(ui, &mut form);
+        form.number(ui, "Clip value", "Largest element of a gradient; 0 is off.", 1e6, |c| &mut c.limits.clip_value);
+        form.row(ui, "Accumulate", "Batches whose losses are averaged for one step.", |ui, c| {
+            ui.add(DragValue::new(&mut c.limits.accumulate).range(1..=4096).suffix(" batches"))
+        });
         form.row(
             ui,
             "Batch size",
@@ -119,55 +119,98 @@ fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         form.row(ui, "Stop after", "Number of epochs; 0 trains until paused.", |ui, config| {
             ui.add(DragValue::new(&mut config.epochs).range(0..=1_000_000).suffix(" epochs"))
         });
+        form.row(
+            ui,
+            "Patience",
+            "Epochs without a better test loss after which training stops; 0 is off.",
+            |ui, config| ui.add(DragValue::new(&mut config.stop.patience).range(0..=1_000_000).suffix(" epochs")),
+        );
+        form.number(ui, "Stop after seconds", "Seconds of training; 0 is no limit.", 1e9, |c| &mut c.stop.seconds);
     });
+    rate_curve(ui, old, state);
     ui.add_space(4.0);
     ui.label(RichText::new("Formulas and defaults are PyTorch's.").font(theme::sans(11.0)).color(theme.dim));
 }
 
-fn rates(ui: &mut Ui, form: &mut Form) {
-    form.number(ui, "Learning rate", "Length of a step against the gradient.", 1e3, |c| match &mut c.optimizer {
-        Optimizer::Sgd { lr, .. } | Optimizer::Adam { lr, .. } => lr,
+/// A row for the choice from a list, and one for each setting of the entry chosen.
+fn choice<T: Listed>(
+    ui: &mut Ui,
+    form: &mut Form,
+    name: &str,
+    about: &str,
+    get: impl Fn(&mut TrainConfig) -> &mut Chosen<T>,
+) {
+    form.row(ui, name, about, |ui, config| {
+        let chosen = get(config);
+        let now = chosen.about();
+        let combo = ComboBox::from_id_salt(name).selected_text(now.label).width(150.0).show_ui(ui, |ui| {
+            for kind in T::all() {
+                let a = kind.about();
+                let line = ui.selectable_label(a.id == now.id, a.label).on_hover_text(a.doc);
+                if line.clicked() && a.id != now.id {
+                    *chosen = Chosen::new(kind);
+                }
+            }
+        });
+        combo.response.on_hover_text(now.doc)
     });
-    form.number(ui, "Weight decay", "Pulls every weight towards zero.", 1e3, |c| match &mut c.optimizer {
-        Optimizer::Sgd { weight_decay, .. } | Optimizer::Adam { weight_decay, .. } => weight_decay,
-    });
-    match form.old.optimizer {
-        Optimizer::Sgd { .. } => {
-            form.row(ui, "Momentum", "Share of the last step that is kept in this one.", |ui, c| {
-                match &mut c.optimizer {
-                    Optimizer::Sgd { momentum, .. } => {
-                        ui.add(DragValue::new(momentum).speed(0.005).range(0.0..=0.9999))
-                    }
-                    Optimizer::Adam { .. } => ui.label(""),
-                }
-            });
-            form.row(ui, "Nesterov", "Looks ahead along the momentum; needs momentum and no dampening.", |ui, c| {
-                match &mut c.optimizer {
-                    Optimizer::Sgd { momentum, dampening, nesterov, .. } => {
-                        let able = *momentum > 0.0 && *dampening == 0.0;
-                        ui.add_enabled_ui(able, |ui| ui.checkbox(nesterov, "")).inner
-                    }
-                    Optimizer::Adam { .. } => ui.label(""),
-                }
-            });
-        }
-        Optimizer::Adam { .. } => {
-            form.row(ui, "Beta 1", "How long the mean of the gradients remembers.", |ui, c| match &mut c.optimizer {
-                Optimizer::Adam { beta1, .. } => {
-                    ui.add(DragValue::new(beta1).speed(0.001).range(0.0..=0.99999).max_decimals(5))
-                }
-                Optimizer::Sgd { .. } => ui.label(""),
-            });
-            form.row(ui, "Beta 2", "How long the mean of their squares remembers.", |ui, c| match &mut c.optimizer {
-                Optimizer::Adam { beta2, .. } => {
-                    ui.add(DragValue::new(beta2).speed(0.0005).range(0.0..=0.999999).max_decimals(6))
-                }
-                Optimizer::Sgd { .. } => ui.label(""),
-            });
-            form.row(ui, "AMSGrad", "Divides by the largest mean of squares so far.", |ui, c| match &mut c.optimizer {
-                Optimizer::Adam { amsgrad, .. } => ui.checkbox(amsgrad, ""),
-                Optimizer::Sgd { .. } => ui.label(""),
-            });
+    let params = get(&mut form.old.clone()).about().params;
+    for p in params {
+        form.row(ui, &title(p.name), p.doc, |ui, config| match (p.kind, get(config).params.0.get_mut(p.name)) {
+            (_, Some(Value::Bool(on))) => ui.checkbox(on, ""),
+            (ParamKind::Int { min, max }, Some(Value::Int(n))) => ui.add(DragValue::new(n).range(min..=max)),
+            (ParamKind::Float { min, max, .. }, Some(Value::Float(x))) => {
+                let speed = (x.abs().min((1.0 - *x).abs()) * 0.01).max(1e-5);
+                ui.add(DragValue::new(x).speed(speed).range(min..=max).max_decimals(12))
+            }
+            _ => ui.label(""),
+        });
+    }
+}
+
+/// `weight_decay` as `Weight decay`.
+fn title(name: &str) -> String {
+    match name {
+        "lr" => "Learning rate".to_owned(),
+        "nesterov" => "Nesterov".to_owned(),
+        "amsgrad" => "AMSGrad".to_owned(),
+        "beta1" => "Beta 1".to_owned(),
+        "beta2" => "Beta 2".to_owned(),
+        _ => {
+            let text = name.replace('_', " ");
+            text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect()
         }
     }
+}
+
+/// A small picture of the rate over the epochs, with the present epoch marked.
+fn rate_curve(ui: &mut Ui, config: &TrainConfig, state: &State) {
+    const POINTS: usize = 60;
+    let theme = Theme::of(ui.ctx());
+    let snapshot = state.snapshot.as_ref();
+    let now = snapshot.map_or(0, |s| s.epoch);
+    let span = if config.epochs > 0 { config.epochs } else { 100 }.max(now + 1);
+    let base = config.optimizer.lr();
+    let rates: Vec<f64> = (0..POINTS).filter_map(|k| config.schedule.rate(base, k * span / POINTS)).collect();
+    let text = snapshot.map_or_else(String::new, |s| format!("rate {} in epoch {}", short(s.rate), s.epoch));
+    let top = rates.iter().copied().fold(1e-300, f64::max);
+    if rates.len() == POINTS {
+        let (rect, response) =
+            ui.allocate_exact_size(vec2(ui.available_width().clamp(150.0, 330.0), 40.0), Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "learning rate over the epochs"));
+        let at = |share: f32, rate: f64| {
+            egui::pos2(
+                rect.left() + share * rect.width(),
+                rect.bottom() - 2.0 - (rate / top) as f32 * (rect.height() - 4.0),
+            )
+        };
+        let points = rates.iter().enumerate().map(|(k, r)| at(k as f32 / (POINTS - 1) as f32, *r)).collect();
+        ui.painter().rect_filled(rect, 2.0, theme.card);
+        ui.painter().add(egui::Shape::line(points, egui::Stroke::new(1.5, theme.train)));
+        if let Some(s) = snapshot {
+            ui.painter().circle_filled(at(now as f32 / span as f32, s.rate.min(top)), 3.0, theme.cursor);
+        }
+        response.on_hover_text(format!("Learning rate over {span} epochs, from 0 to {}", short(top)));
+    }
+    ui.label(RichText::new(text).font(theme::sans(11.0)).color(theme.dim));
 }

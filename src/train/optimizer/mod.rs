@@ -1,20 +1,107 @@
-//! The optimisers. Each keeps its state in flat buffers laid out as the weights.
+//! The optimisers: a file each, and their list. State lies in flat buffers laid out as the weights.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamw;
+mod nadam;
+mod rmsprop;
 mod sgd;
+mod shared;
 
 use crate::engine::Update;
 use crate::tensor::Scalar;
-use crate::train::Optimizer;
+use crate::train::described::{About, Chosen, Listed};
+use crate::train::{Limits, Optimizer};
+use std::any::Any;
+
+/// Most settings of one optimiser.
+const MOST: usize = 8;
+
+/// One step of a rule.
+pub struct Step {
+    /// The settings, in the order of the description.
+    p: [f64; MOST],
+    /// Number of this step, from 1.
+    number: u64,
+    /// The product of NAdam's momenta up to this step.
+    product: f64,
+}
+
+/// Moves a block of weights; the last argument are the rule's buffers for the same elements.
+type Kernel<S> = fn(&Step, &mut [S], &[S], [&mut [S]; 3]);
+
+/// An optimiser as data.
+pub struct Rule {
+    about: About,
+    /// How many buffers it needs with these settings.
+    buffers: fn(&[f64; MOST]) -> usize,
+    /// Why settings do not go together.
+    clash: fn(&[f64; MOST]) -> Option<&'static str>,
+    single: Kernel<f32>,
+    double: Kernel<f64>,
+}
+
+impl Listed for Rule {
+    const NAME: &'static str = "optimizer";
+    fn all() -> &'static [&'static Rule] {
+        static ALL: [&Rule; 7] = [
+            &sgd::SGD,
+            &adam::ADAM,
+            &adamw::ADAMW,
+            &nadam::NADAM,
+            &rmsprop::RMSPROP,
+            &adagrad::ADAGRAD,
+            &adadelta::ADADELTA,
+        ];
+        &ALL
+    }
+    fn about(&self) -> &About {
+        &self.about
+    }
+}
+
+impl Chosen<Rule> {
+    /// Plain gradient descent.
+    pub fn sgd(lr: f64) -> Self {
+        Chosen::new(&sgd::SGD).with_lr(lr)
+    }
+    /// Adam with PyTorch's defaults.
+    pub fn adam(lr: f64) -> Self {
+        Chosen::new(&adam::ADAM).with_lr(lr)
+    }
+    /// The learning rate.
+    pub fn lr(&self) -> f64 {
+        self.params.float("lr")
+    }
+    /// The same with another learning rate.
+    #[must_use]
+    pub fn with_lr(self, rate: f64) -> Self {
+        self.with("lr", rate)
+    }
+    /// Why the settings do not go together.
+    pub(super) fn clash(&self) -> Option<String> {
+        (self.kind.clash)(&self.numbers()).map(str::to_owned)
+    }
+}
+
+/// Elements moved at a time, so that what is measured is still in the nearest cache.
+const BLOCK: usize = 256;
 
 /// One optimiser at work on a flat buffer of weights.
 #[derive(Clone, Debug)]
 pub struct Moves<S> {
     rule: Optimizer,
-    first: Vec<S>,
-    second: Vec<S>,
-    largest: Vec<S>,
+    p: [f64; MOST],
+    rate: f64,
+    limits: Limits,
+    buffers: [Vec<S>; 3],
+    /// The sum of the gradients of the batches since the last step, over their number.
+    gathered: Vec<S>,
+    waiting: usize,
     step: u64,
+    product: f64,
+    norm: f64,
     /// ‖Δw‖² and ‖w‖² of each weight at its last update, by number.
     pub moved: Vec<(f64, f64)>,
 }
@@ -22,17 +109,20 @@ pub struct Moves<S> {
 impl<S: Scalar> Moves<S> {
     /// An optimiser at its start, for `elements` numbers in `params` weights.
     pub fn new(rule: &Optimizer, elements: usize, params: usize) -> Self {
-        let buffer = |used: bool| if used { vec![S::zero(); elements] } else { Vec::new() };
-        let (first, second, largest) = match rule {
-            Optimizer::Sgd { momentum, .. } => (*momentum > 0.0, false, false),
-            Optimizer::Adam { amsgrad, .. } => (true, true, *amsgrad),
-        };
+        let p = rule.numbers();
+        let used = (rule.kind.buffers)(&p);
+        let buffer = |k: usize| if k < used { vec![S::zero(); elements] } else { Vec::new() };
         Moves {
+            rate: rule.lr(),
             rule: rule.clone(),
-            first: buffer(first),
-            second: buffer(second),
-            largest: buffer(largest),
+            p,
+            limits: Limits::default(),
+            buffers: [buffer(0), buffer(1), buffer(2)],
+            gathered: Vec::new(),
+            waiting: 0,
             step: 0,
+            product: 1.0,
+            norm: f64::NAN,
             moved: vec![(0.0, 0.0); params],
         }
     }
@@ -40,42 +130,116 @@ impl<S: Scalar> Moves<S> {
     /// Changes the settings; the state stays where the kind of optimiser stays.
     pub fn set(&mut self, rule: &Optimizer, elements: usize) {
         let mut fresh = Moves::<S>::new(rule, elements, self.moved.len());
-        if std::mem::discriminant(rule) == std::mem::discriminant(&self.rule) {
-            // A momentum that is switched on begins with the next gradient, as at the first step.
-            let begins = matches!(rule, Optimizer::Sgd { .. }) && fresh.first.len() != self.first.len();
-            fresh.step = if begins { 0 } else { self.step };
-            let keep = |new: &mut Vec<S>, old: &mut Vec<S>| {
+        if std::ptr::eq(rule.kind, self.rule.kind) {
+            let mut same = true;
+            for (new, old) in fresh.buffers.iter_mut().zip(&mut self.buffers) {
+                same &= new.len() == old.len();
                 if new.len() == old.len() {
                     std::mem::swap(new, old);
                 }
-            };
-            keep(&mut fresh.first, &mut self.first);
-            keep(&mut fresh.second, &mut self.second);
-            keep(&mut fresh.largest, &mut self.largest);
-            std::mem::swap(&mut fresh.moved, &mut self.moved);
+            }
+            // A momentum that is switched on begins with the next gradient, as at the first step.
+            let begins = !same && std::ptr::eq(rule.kind, &sgd::SGD);
+            fresh.step = if begins { 0 } else { self.step };
+            fresh.product = self.product;
         }
+        std::mem::swap(&mut fresh.moved, &mut self.moved);
+        (fresh.limits, fresh.waiting) = (self.limits, self.waiting);
+        std::mem::swap(&mut fresh.gathered, &mut self.gathered);
         *self = fresh;
+    }
+
+    /// The learning rate from now on.
+    pub fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+    /// Clipping and accumulation from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        if limits.accumulate != self.limits.accumulate {
+            self.waiting = 0;
+        }
+        self.limits = limits;
+    }
+    /// The learning rate.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+    /// ‖∂L/∂w‖ over all weights before it was clipped, if clipping by norm is on.
+    pub fn norm(&self) -> Option<f64> {
+        (self.limits.clip_norm > 0.0 && !self.norm.is_nan()).then_some(self.norm)
+    }
+
+    /// Gathers and clips. Accumulated gradients are those of the mean of the losses of k batches.
+    fn prepare(&mut self, grads: &mut [S]) {
+        let k = self.limits.accumulate.max(1);
+        if k > 1 {
+            self.gathered.resize(grads.len(), S::zero());
+            if self.waiting == 0 {
+                self.gathered.fill(S::zero());
+            }
+            let share = S::of(1.0 / k as f64);
+            for (sum, g) in self.gathered.iter_mut().zip(grads.iter()) {
+                *sum += share * *g;
+            }
+            self.waiting = (self.waiting + 1) % k;
+            if self.waiting > 0 {
+                return;
+            }
+            grads.copy_from_slice(&self.gathered);
+        }
+        let (norm, value) = (self.limits.clip_norm, self.limits.clip_value);
+        if norm > 0.0 {
+            self.norm = squares(grads, |k| grads[k]).sqrt();
+            let share = norm / (self.norm + 1e-6);
+            if share < 1.0 {
+                grads.iter_mut().for_each(|g| *g *= S::of(share));
+            }
+        }
+        if value > 0.0 {
+            let most = S::of(value);
+            grads.iter_mut().for_each(|g| *g = g.max(-most).min(most));
+        }
+        self.step += 1;
+        self.product *= nadam::momentum(self.p[1], self.p[5], self.step);
     }
 }
 
+/// The sum of squares of `at(k)`, in eight sums that do not wait for each other.
+fn squares<S: Scalar>(data: &[S], at: impl Fn(usize) -> S) -> f64 {
+    let mut lanes = [0.0; 8];
+    for k in 0..data.len() {
+        let x = at(k).to64();
+        lanes[k % 8] += x * x;
+    }
+    lanes.iter().sum()
+}
+
 impl<S: Scalar> Update<S> for Moves<S> {
-    fn begin(&mut self) {
-        self.step += 1;
+    fn begin(&mut self, grads: &mut [S]) {
+        self.prepare(grads);
     }
 
     fn update(&mut self, param: usize, start: usize, weight: &mut [S], grad: &[S]) {
-        let range = |b: &[S]| if b.is_empty() { 0..0 } else { start..start + weight.len() };
-        let (f, s, l) = (range(&self.first), range(&self.second), range(&self.largest));
-        let (first, second, largest) = (&mut self.first[f], &mut self.second[s], &mut self.largest[l]);
-        self.moved[param] = match self.rule {
-            Optimizer::Sgd { lr, momentum, dampening, nesterov, weight_decay } => {
-                let rule = sgd::Sgd { lr, momentum, dampening, nesterov, weight_decay, first_step: self.step == 1 };
-                rule.update(weight, grad, first)
-            }
-            Optimizer::Adam { lr, beta1, beta2, eps, weight_decay, .. } => {
-                let rule = adam::Adam { lr, beta1, beta2, eps, weight_decay, step: self.step };
-                rule.update(weight, grad, first, second, largest)
-            }
-        };
+        if self.waiting > 0 {
+            self.moved[param] = (0.0, squares(weight, |k| weight[k]));
+            return;
+        }
+        let kernels: [&dyn Any; 2] = [&self.rule.kind.single, &self.rule.kind.double];
+        let Some(kernel) = kernels.iter().find_map(|k| k.downcast_ref::<Kernel<S>>()) else { return };
+        let mut step = Step { p: self.p, number: self.step, product: self.product };
+        step.p[0] = self.rate;
+        let (mut moved, mut size) = (0.0, 0.0);
+        let mut before = [S::zero(); BLOCK];
+        for (n, (weight, grad)) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)).enumerate() {
+            let before = &mut before[..weight.len()];
+            before.copy_from_slice(weight);
+            let at = start + n * BLOCK;
+            let state =
+                self.buffers.each_mut().map(|b| if b.is_empty() { &mut [][..] } else { &mut b[at..at + weight.len()] });
+            kernel(&step, weight, grad, state);
+            moved += squares(weight, |k| weight[k] - before[k]);
+            size += squares(before, |k| before[k]);
+        }
+        self.moved[param] = (moved, size);
     }
 }

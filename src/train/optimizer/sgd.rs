@@ -1,42 +1,53 @@
 //! Stochastic gradient descent with momentum (Polyak 1964, Sutskever et al. 2013), as `torch.optim.SGD`.
 
+use super::shared::{BELOW_ONE, DECAY, lr};
+use super::{Rule, Step};
+use crate::ops::Value;
 use crate::tensor::Scalar;
+use crate::train::described::{About, float, switch};
 
-/// The settings of one step.
-pub(super) struct Sgd {
-    pub lr: f64,
-    pub momentum: f64,
-    pub dampening: f64,
-    pub nesterov: bool,
-    pub weight_decay: f64,
-    /// The momentum begins as the first gradient, undamped.
-    pub first_step: bool,
-}
+pub static SGD: Rule = Rule {
+    about: About {
+        id: "sgd",
+        variant: "Sgd",
+        label: "SGD",
+        doc: "Goes against the gradient; with momentum it keeps part of its last step.",
+        params: &[
+            lr(|| Value::Float(0.03)),
+            float(
+                "momentum",
+                (0.0, BELOW_ONE),
+                || Value::Float(0.0),
+                "Share of the last step that is kept in this one.",
+            ),
+            float("dampening", (0.0, 1.0), || Value::Float(0.0), "Damping of the gradient that enters the momentum."),
+            switch("nesterov", "Looks ahead along the momentum; needs momentum and no dampening."),
+            DECAY,
+        ],
+    },
+    buffers: |p| usize::from(p[1] > 0.0),
+    clash: |p| {
+        (p[3] != 0.0 && (p[1] <= 0.0 || p[2] != 0.0)).then_some("Nesterov needs a momentum above 0 and no dampening")
+    },
+    single: update::<f32>,
+    double: update::<f64>,
+};
 
-impl Sgd {
-    /// g ← g + λw; b ← μb + (1 − τ)g; w ← w − η(g + μb if Nesterov, else b). Returns ‖Δw‖² and ‖w‖².
-    pub fn update<S: Scalar>(&self, weight: &mut [S], grad: &[S], momentum: &mut [S]) -> (f64, f64) {
-        let (lr, mu, decay) = (S::of(self.lr), S::of(self.momentum), S::of(self.weight_decay));
-        let keep = if self.first_step { S::one() } else { S::of(1.0 - self.dampening) };
-        let (mut moved, mut size) = (S::zero(), S::zero());
-        let mut step = |w: &mut S, g: S| {
-            let d = lr * g;
-            size += *w * *w;
-            moved += d * d;
-            *w -= d;
-        };
-        if momentum.is_empty() {
-            for (w, g) in weight.iter_mut().zip(grad) {
-                let g = *g + decay * *w;
-                step(w, g);
-            }
-        } else {
-            for ((w, g), b) in weight.iter_mut().zip(grad).zip(momentum) {
-                let g = *g + decay * *w;
-                *b = mu * *b + keep * g;
-                step(w, if self.nesterov { g + mu * *b } else { *b });
-            }
+/// g ← g + λw; b ← μb + (1 − τ)g; w ← w − η(g + μb if Nesterov, else b). The momentum begins undamped.
+fn update<S: Scalar>(s: &Step, weight: &mut [S], grad: &[S], [momentum, ..]: [&mut [S]; 3]) {
+    let [lr, mu, dampening, nesterov, decay, ..] = s.p;
+    let keep = if s.number == 1 { S::one() } else { S::of(1.0 - dampening) };
+    let (lr, mu, decay) = (S::of(lr), S::of(mu), S::of(decay));
+    if momentum.is_empty() {
+        for (w, g) in weight.iter_mut().zip(grad) {
+            *w -= lr * (*g + decay * *w);
         }
-        (moved.to64(), size.to64())
+        return;
+    }
+    let (along, own) = if nesterov != 0.0 { (mu, S::one()) } else { (S::one(), S::zero()) };
+    for ((w, g), b) in weight.iter_mut().zip(grad).zip(momentum) {
+        let g = *g + decay * *w;
+        *b = mu * *b + keep * g;
+        *w -= lr * (own * g + along * *b);
     }
 }

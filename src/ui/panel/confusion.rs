@@ -1,6 +1,6 @@
 //! Which class is taken for which, on the train and the test part.
 
-use crate::train::Metrics;
+use crate::train::{Metrics, class_scores, macro_score};
 use crate::ui::canvas::picture::short;
 use crate::ui::panel::nothing;
 use crate::ui::state::State;
@@ -19,13 +19,42 @@ pub fn ui(ui: &mut Ui, state: &State, train: &mut bool) {
     match if *train { &snapshot.train_metrics } else { &snapshot.test_metrics } {
         Metrics::Classes { accuracy, confusion, names } => {
             ui.label(format!("accuracy {:.1} %   rows: true class, columns: predicted", accuracy * 100.0));
-            ScrollArea::both().auto_shrink(false).show(ui, |ui| matrix(ui, confusion, names));
+            ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+                matrix(ui, confusion, names);
+                scores(ui, confusion, names);
+            });
         }
-        Metrics::Regression { mae, r2 } => {
-            ui.label(format!("This is a regression: mean absolute error {}, R² {}", short(*mae), short(*r2)));
+        Metrics::Regression { mae, rmse, mape, r2 } => {
+            ui.label(format!(
+                "This is a regression: mean absolute error {}, root of mean square {}, mean share {}, R² {}",
+                short(*mae),
+                short(*rmse),
+                short(*mape),
+                short(*r2)
+            ));
         }
         Metrics::None => nothing(ui, "No classes to compare: the data set has no such part, or nothing has run yet."),
     }
+}
+
+/// Precision, recall and F₁ of every class, and their means.
+fn scores(ui: &mut Ui, confusion: &[Vec<u32>], names: &[String]) {
+    let scores = class_scores(confusion);
+    egui::Grid::new("class scores").striped(true).spacing([16.0, 3.0]).show(ui, |ui| {
+        for heading in ["class", "precision", "recall", "F1"] {
+            ui.weak(heading);
+        }
+        ui.end_row();
+        let mean = macro_score(&scores);
+        let rows = names.iter().map(String::as_str).zip(&scores).chain([("mean", &mean)]);
+        for (name, s) in rows {
+            ui.label(name);
+            for x in [s.precision, s.recall, s.f1] {
+                ui.monospace(format!("{x:.3}"));
+            }
+            ui.end_row();
+        }
+    });
 }
 
 fn matrix(ui: &mut Ui, confusion: &[Vec<u32>], names: &[String]) {
