@@ -312,15 +312,18 @@ pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights
 /// The first element that is NaN or infinite. The sum of `x·0` is NaN exactly if there is one.
 fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
     // Sums that do not wait for each other run in one vector register.
-    let probe: S = vectorised(|| {
-        let mut lanes = [S::zero(); 16];
-        let (chunks, rest) = data.as_chunks::<16>();
-        for chunk in chunks {
-            for (lane, x) in lanes.iter_mut().zip(chunk) {
-                *lane += *x * S::zero();
+    let probe: S = vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [S::zero(); 16];
+            let (chunks, rest) = data.as_chunks::<16>();
+            for chunk in chunks {
+                for (lane, x) in lanes.iter_mut().zip(chunk) {
+                    *lane += *x * S::zero();
+                }
             }
-        }
-        lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
-    });
+            lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
+        },
+    );
     if probe == S::zero() { None } else { data.iter().position(|x| !x.is_finite()) }
 }

@@ -85,13 +85,16 @@ impl Op for Linear {
         let (x, w) = (Mat::rows(ctx.inputs[0].data, inputs), Mat::transposed(ctx.weights[0].data, inputs));
         matmul(rows, inputs, outputs, x, w, ctx.output.data);
         if let Some(b) = ctx.weights.get(1) {
-            simd::vectorised(|| {
-                for row in ctx.output.data.chunks_exact_mut(outputs) {
-                    for (z, b) in row.iter_mut().zip(b.data) {
-                        *z += *b;
+            simd::vectorised(
+                #[inline(always)]
+                || {
+                    for row in ctx.output.data.chunks_exact_mut(outputs) {
+                        for (z, b) in row.iter_mut().zip(b.data) {
+                            *z += *b;
+                        }
                     }
-                }
-            });
+                },
+            );
         }
     }
 

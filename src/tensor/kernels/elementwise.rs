@@ -21,11 +21,14 @@ pub(super) const LANES: usize = 8;
 pub fn map<S: Scalar>(a: &[S], out: &mut [S], f: impl Fn(S) -> S + Sync) {
     debug_assert_eq!(a.len(), out.len());
     let run = |a: &[S], out: &mut [S]| {
-        vectorised(|| {
-            for (o, &a) in out.iter_mut().zip(a) {
-                *o = f(a);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (o, &a) in out.iter_mut().zip(a) {
+                    *o = f(a);
+                }
+            },
+        );
     };
     if out.len() < PARALLEL {
         run(a, out);
@@ -38,11 +41,14 @@ pub fn map<S: Scalar>(a: &[S], out: &mut [S], f: impl Fn(S) -> S + Sync) {
 pub fn zip<S: Scalar>(a: &[S], b: &[S], out: &mut [S], f: impl Fn(S, S) -> S + Sync) {
     debug_assert!(a.len() == out.len() && b.len() == out.len());
     let run = |a: &[S], b: &[S], out: &mut [S]| {
-        vectorised(|| {
-            for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                *o = f(a, b);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                    *o = f(a, b);
+                }
+            },
+        );
     };
     if out.len() < PARALLEL {
         run(a, b, out);
@@ -83,19 +89,22 @@ pub(super) fn chunks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl 
 /// `Σ f(a[i])`.
 pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {
-        vectorised(|| {
-            let (body, rest) = a[r].as_chunks::<LANES>();
-            let mut lanes = [S::zero(); LANES];
-            for x in body {
-                for k in 0..LANES {
-                    lanes[k] += f(x[k]);
+        vectorised(
+            #[inline(always)]
+            || {
+                let (body, rest) = a[r].as_chunks::<LANES>();
+                let mut lanes = [S::zero(); LANES];
+                for x in body {
+                    for k in 0..LANES {
+                        lanes[k] += f(x[k]);
+                    }
                 }
-            }
-            for (lane, &x) in lanes.iter_mut().zip(rest) {
-                *lane += f(x);
-            }
-            fold(lanes)
-        })
+                for (lane, &x) in lanes.iter_mut().zip(rest) {
+                    *lane += f(x);
+                }
+                fold(lanes)
+            },
+        )
     })
 }
 
@@ -103,19 +112,22 @@ pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
 pub fn sum_zip<S: Scalar>(a: &[S], b: &[S], f: impl Fn(S, S) -> S + Sync) -> S {
     debug_assert_eq!(a.len(), b.len());
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {
-        vectorised(|| {
-            let ((a, a_rest), (b, b_rest)) = (a[r.clone()].as_chunks::<LANES>(), b[r].as_chunks::<LANES>());
-            let mut lanes = [S::zero(); LANES];
-            for (x, y) in a.iter().zip(b) {
-                for k in 0..LANES {
-                    lanes[k] += f(x[k], y[k]);
+        vectorised(
+            #[inline(always)]
+            || {
+                let ((a, a_rest), (b, b_rest)) = (a[r.clone()].as_chunks::<LANES>(), b[r].as_chunks::<LANES>());
+                let mut lanes = [S::zero(); LANES];
+                for (x, y) in a.iter().zip(b) {
+                    for k in 0..LANES {
+                        lanes[k] += f(x[k], y[k]);
+                    }
                 }
-            }
-            for ((lane, &x), &y) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
-                *lane += f(x, y);
-            }
-            fold(lanes)
-        })
+                for ((lane, &x), &y) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+                    *lane += f(x, y);
+                }
+                fold(lanes)
+            },
+        )
     })
 }
 

@@ -55,15 +55,18 @@ pub fn matmul<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out
     if work > SMALL || k > DEEP {
         return S::gemm(m, k, n, a, b, out, work >= PARALLEL);
     }
-    vectorised(|| match (k <= 16, n) {
-        (true, 1) => small::<S, 16, 1>(m, k, n, a, b, out),
-        (true, 2..=4) => small::<S, 16, 4>(m, k, n, a, b, out),
-        (true, 5..=8) => small::<S, 16, 8>(m, k, n, a, b, out),
-        (true, _) => small::<S, 16, 16>(m, k, n, a, b, out),
-        (false, 1) => small::<S, DEEP, 1>(m, k, n, a, b, out),
-        (false, 2..=8) => small::<S, DEEP, 8>(m, k, n, a, b, out),
-        (false, _) => small::<S, DEEP, 16>(m, k, n, a, b, out),
-    });
+    vectorised(
+        #[inline(always)]
+        || match (k <= 16, n) {
+            (true, 1) => small::<S, 16, 1>(m, k, n, a, b, out),
+            (true, 2..=4) => small::<S, 16, 4>(m, k, n, a, b, out),
+            (true, 5..=8) => small::<S, 16, 8>(m, k, n, a, b, out),
+            (true, _) => small::<S, 16, 16>(m, k, n, a, b, out),
+            (false, 1) => small::<S, DEEP, 1>(m, k, n, a, b, out),
+            (false, 2..=8) => small::<S, DEEP, 8>(m, k, n, a, b, out),
+            (false, _) => small::<S, DEEP, 16>(m, k, n, a, b, out),
+        },
+    );
 }
 
 /// The textbook loop, for `W` columns of the output at a time: those of `b` are packed first, filled up with zeros,

@@ -90,14 +90,17 @@ pub fn spread<S: Scalar>(shape: &[usize], gone: &[bool], out: &mut [S], f: impl 
 
 /// `out[j] = Σᵢ x[i, j]`: the sum of the rows of a row-major matrix.
 pub fn column_sums<S: Scalar>(x: &[S], out: &mut [S]) {
-    super::simd::vectorised(|| {
-        out.fill(S::zero());
-        for row in x.chunks_exact(out.len().max(1)) {
-            for (o, v) in out.iter_mut().zip(row) {
-                *o += *v;
+    super::simd::vectorised(
+        #[inline(always)]
+        || {
+            out.fill(S::zero());
+            for row in x.chunks_exact(out.len().max(1)) {
+                for (o, v) in out.iter_mut().zip(row) {
+                    *o += *v;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::shared::{BETA1, BETA2, DECAY, eps, lr};
 use super::{Rule, Step};
 use crate::ops::Value;
 use crate::tensor::Scalar;
+use crate::tensor::kernels::simd::vectorised;
 use crate::train::described::{About, switch};
 
 pub static ADAM: Rule = Rule {
@@ -42,20 +43,25 @@ pub fn moments<S: Scalar>(s: &Step, decay: S, weight: &mut [S], grad: &[S], [fir
     let (c1, c2) = (S::of(1.0 - beta1), S::of(1.0 - beta2));
     let eps = S::of(eps);
     let cells = weight.iter_mut().zip(grad).zip(first.iter_mut().zip(second));
-    if largest.is_empty() {
-        for ((w, g), (m, v)) in cells {
-            let g = *g + decay * *w;
-            *m = b1 * *m + c1 * g;
-            *v = b2 * *v + c2 * g * g;
-            *w -= rate * *m / (v.sqrt() / root + eps);
-        }
-    } else {
-        for (((w, g), (m, v)), l) in cells.zip(largest) {
-            let g = *g + decay * *w;
-            *m = b1 * *m + c1 * g;
-            *v = b2 * *v + c2 * g * g;
-            *l = l.max(*v);
-            *w -= rate * *m / (l.sqrt() / root + eps);
-        }
-    }
+    vectorised(
+        #[inline(always)]
+        || {
+            if largest.is_empty() {
+                for ((w, g), (m, v)) in cells {
+                    let g = *g + decay * *w;
+                    *m = b1 * *m + c1 * g;
+                    *v = b2 * *v + c2 * g * g;
+                    *w -= rate * *m / (v.sqrt() / root + eps);
+                }
+            } else {
+                for (((w, g), (m, v)), l) in cells.zip(largest) {
+                    let g = *g + decay * *w;
+                    *m = b1 * *m + c1 * g;
+                    *v = b2 * *v + c2 * g * g;
+                    *l = l.max(*v);
+                    *w -= rate * *m / (l.sqrt() / root + eps);
+                }
+            }
+        },
+    );
 }

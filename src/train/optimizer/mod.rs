@@ -11,6 +11,7 @@ mod shared;
 
 use crate::engine::Update;
 use crate::tensor::Scalar;
+use crate::tensor::kernels::simd::vectorised;
 use crate::train::described::{About, Chosen, Listed};
 use crate::train::{Limits, Optimizer};
 use std::any::Any;
@@ -197,7 +198,17 @@ impl<S: Scalar> Moves<S> {
         }
         if value > 0.0 {
             let most = S::of(value);
-            grads.iter_mut().for_each(|g| *g = g.max(-most).min(most));
+            // Comparisons, so that NaN stays NaN.
+            let held = |g: S| {
+                if g > most {
+                    most
+                } else if g < -most {
+                    -most
+                } else {
+                    g
+                }
+            };
+            grads.iter_mut().for_each(|g| *g = held(*g));
         }
         self.step += 1;
         self.product *= nadam::momentum(self.p[1], self.p[5], self.step);
@@ -206,12 +217,24 @@ impl<S: Scalar> Moves<S> {
 
 /// The sum of squares of `at(k)`, in eight sums that do not wait for each other.
 fn squares<S: Scalar>(data: &[S], at: impl Fn(usize) -> S) -> f64 {
-    let mut lanes = [0.0; 8];
-    for k in 0..data.len() {
-        let x = at(k).to64();
-        lanes[k % 8] += x * x;
-    }
-    lanes.iter().sum()
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0.0; 8];
+            let whole = data.len() / 8 * 8;
+            for start in (0..whole).step_by(8) {
+                for (k, lane) in lanes.iter_mut().enumerate() {
+                    let x = at(start + k).to64();
+                    *lane += x * x;
+                }
+            }
+            for k in whole..data.len() {
+                let x = at(k).to64();
+                lanes[k - whole] += x * x;
+            }
+            lanes.iter().sum()
+        },
+    )
 }
 
 impl<S: Scalar> Update<S> for Moves<S> {

@@ -4,6 +4,7 @@ use super::shared::{BELOW_ONE, DECAY, lr};
 use super::{Rule, Step};
 use crate::ops::Value;
 use crate::tensor::Scalar;
+use crate::tensor::kernels::simd::vectorised;
 use crate::train::described::{About, float, switch};
 
 pub static SGD: Rule = Rule {
@@ -39,15 +40,24 @@ fn update<S: Scalar>(s: &Step, weight: &mut [S], grad: &[S], [momentum, ..]: [&m
     let keep = if s.number == 1 { S::one() } else { S::of(1.0 - dampening) };
     let (lr, mu, decay) = (S::of(lr), S::of(mu), S::of(decay));
     if momentum.is_empty() {
-        for (w, g) in weight.iter_mut().zip(grad) {
-            *w -= lr * (*g + decay * *w);
-        }
-        return;
+        return vectorised(
+            #[inline(always)]
+            || {
+                for (w, g) in weight.iter_mut().zip(grad) {
+                    *w -= lr * (*g + decay * *w);
+                }
+            },
+        );
     }
     let (along, own) = if nesterov != 0.0 { (mu, S::one()) } else { (S::one(), S::zero()) };
-    for ((w, g), b) in weight.iter_mut().zip(grad).zip(momentum) {
-        let g = *g + decay * *w;
-        *b = mu * *b + keep * g;
-        *w -= lr * (own * g + along * *b);
-    }
+    vectorised(
+        #[inline(always)]
+        || {
+            for ((w, g), b) in weight.iter_mut().zip(grad).zip(momentum) {
+                let g = *g + decay * *w;
+                *b = mu * *b + keep * g;
+                *w -= lr * (own * g + along * *b);
+            }
+        },
+    );
 }
