@@ -10,6 +10,7 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<source::Constant>(),
     Kind::of::<source::Parameter>(),
     Kind::of::<layer::Linear>(),
+    Kind::of::<layer::Conv2d>(),
     Kind::of::<layer::Flatten>(),
     Kind::of::<activation::Identity>(),
     Kind::of::<activation::Heaviside>(),
