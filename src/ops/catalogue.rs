@@ -11,6 +11,7 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<source::Parameter>(),
     // Layers
     Kind::of::<layer::Linear>(),
+    Kind::of::<layer::Conv2d>(),
     Kind::of::<layer::Flatten>(),
     // Activations
     Kind::of::<activation::Identity>(),

@@ -4,6 +4,7 @@
 //! same numbers come out on any machine.
 
 pub mod broadcast;
+pub mod conv;
 pub mod elementwise;
 pub mod matmul;
 mod nest;
