@@ -208,7 +208,6 @@ const NO_KIND_YET: &[&str] = &[
     "avg_pool2d",
     "batch_norm1d",
     "batch_norm2d",
-    "conv2d",
     "conv_transpose2d",
     "embedding",
     "layer_norm",
