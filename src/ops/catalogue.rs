@@ -12,6 +12,10 @@ pub static CATALOGUE: &[Kind] = &[
     // Layers
     Kind::of::<layer::Linear>(),
     Kind::of::<layer::Conv2d>(),
+    Kind::of::<layer::BatchNorm1d>(),
+    Kind::of::<layer::BatchNorm2d>(),
+    Kind::of::<layer::Dropout>(),
+    Kind::of::<layer::GaussianNoise>(),
     Kind::of::<layer::Flatten>(),
     // Activations
     Kind::of::<activation::Identity>(),

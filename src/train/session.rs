@@ -3,7 +3,8 @@
 use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
-use crate::ops::{Precision, Role};
+use crate::ops::{Mode, Precision, Role};
+use crate::tensor::mix;
 use crate::train::metrics::{Metrics, Tally, prediction, threshold};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
@@ -173,6 +174,7 @@ impl<S: Precision> Session<S> {
         };
         session.order.shuffle(0);
         session.moves.set_limits(session.config.limits);
+        session.moves.set_tunings(session.weights.infos.iter().map(|i| i.tuning));
         session.moves.set_rate(session.pace.rate);
         Ok(session)
     }
@@ -182,6 +184,7 @@ impl<S: Precision> Session<S> {
         self.weights = Weights::init(&self.graph, &self.inference, self.config.seed);
         self.moves = Moves::new(&self.config.optimizer, self.weights.values.len(), self.weights.infos.len());
         self.moves.set_limits(self.config.limits);
+        self.moves.set_tunings(self.weights.infos.iter().map(|i| i.tuning));
         self.pace = Pace::new(&self.config.schedule, self.config.optimizer.lr());
         self.moves.set_rate(self.pace.rate);
         self.watch = Watch::new(&self.weights.values);
@@ -361,10 +364,12 @@ impl<S: Precision> Session<S> {
             let (w, v) = (d.feature_width(), d.target_width());
             d.gather(rows, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
         }
-        match &mut self.last {
-            Some((_, pass)) if self.short => pass.rewind(),
-            _ => self.pass.rewind(),
-        }
+        let pass = match &mut self.last {
+            Some((_, pass)) if self.short => pass,
+            _ => &mut self.pass,
+        };
+        pass.rewind();
+        pass.set_draw(mix(self.config.seed, self.step));
         self.begun = true;
     }
 
@@ -488,7 +493,8 @@ impl<S: Precision> Session<S> {
             Some(at) => self.scratch.remove(at),
             None => {
                 let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
-                let pass = Pass::new(&plan);
+                let mut pass = Pass::new(&plan);
+                pass.set_mode(Mode::Eval);
                 if self.scratch.len() == SCRATCH {
                     self.scratch.remove(0);
                 }
