@@ -4,7 +4,7 @@ use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::{Mode, Precision, Role};
-use crate::tensor::mix;
+use crate::tensor::{View, mix};
 use crate::train::metrics::{Metrics, Tally, prediction, threshold};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
@@ -167,7 +167,7 @@ impl<S: Precision> Session<S> {
             begun: false,
             short: false,
             sum: (0.0, 0.0),
-            history: Vec::new(),
+            history: Vec::with_capacity(KEEP + 1),
             tracks,
             threshold,
             prediction,
@@ -434,7 +434,7 @@ impl<S: Precision> Session<S> {
         self.batch = 0;
         let train = self.sum.0 / self.sum.1.max(1.0);
         self.sum = (0.0, 0.0);
-        let test = self.has_test().then(|| self.evaluate(Part::Test).loss);
+        let test = self.has_test().then(|| self.sweep(Part::Test, |_, _| ()));
         self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
         thin(&mut self.history);
         let loss = test.unwrap_or(train);
@@ -463,17 +463,23 @@ impl<S: Precision> Session<S> {
     /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
     pub fn evaluate(&mut self, part: Part) -> Report {
         let Some(data) = self.data.clone() else {
-            let loss = self.forward_rows(1).unwrap_or(f64::NAN);
-            return Report { loss, metrics: Metrics::None };
+            return Report { loss: self.sweep(part, |_, _| ()), metrics: Metrics::None };
         };
+        let mut tally = Tally::new(&data, self.threshold);
+        let loss = self.sweep(part, |rows, prediction| tally.add(rows, prediction));
+        Report { loss, metrics: tally.finish() }
+    }
+
+    /// Runs all samples of a part forward and shows `see` the rows and predictions of each chunk. The mean loss.
+    fn sweep(&mut self, part: Part, mut see: impl FnMut(&[usize], View<S>)) -> f64 {
+        let Some(data) = self.data.clone() else { return self.forward_rows(1).unwrap_or(f64::NAN) };
         let rows = match part {
             Part::Train => &data.train,
             Part::Test => &data.test,
         };
-        let mut tally = Tally::new(&data, self.threshold);
+        let (w, v) = (data.feature_width(), data.target_width());
         let mut sum = 0.0;
         for chunk in rows.chunks(EVAL) {
-            let (w, v) = (data.feature_width(), data.target_width());
             data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
             let Some(loss) = self.forward_rows(chunk.len()) else { continue };
             sum += loss * chunk.len() as f64;
@@ -481,10 +487,10 @@ impl<S: Precision> Session<S> {
                 && let Some((plan, pass)) = self.scratch.last()
                 && let Some(view) = pass.value(plan, id)
             {
-                tally.add(chunk, view);
+                see(chunk, view);
             }
         }
-        Report { loss: sum / rows.len() as f64, metrics: tally.finish() }
+        sum / rows.len() as f64
     }
 
     /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.
