@@ -18,6 +18,10 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<layer::AvgPool2d>(),
     Kind::of::<layer::AdaptiveAvgPool2d>(),
     Kind::of::<layer::UpsampleNearest2d>(),
+    Kind::of::<layer::BatchNorm1d>(),
+    Kind::of::<layer::BatchNorm2d>(),
+    Kind::of::<layer::Dropout>(),
+    Kind::of::<layer::GaussianNoise>(),
     Kind::of::<layer::Flatten>(),
     // Activations
     Kind::of::<activation::Identity>(),
