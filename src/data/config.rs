@@ -43,6 +43,8 @@ pub enum Source {
     Iris,
     /// A file of the user.
     Csv(Csv),
+    /// Pictures in the format of MNIST.
+    Idx(Idx),
 }
 
 /// Points of the plane.
@@ -193,6 +195,37 @@ pub struct Csv {
     pub target: Option<String>,
 }
 
+/// Pictures in MNIST's IDX format, plain or gzipped, with their classes. Relative paths begin at the project's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Idx {
+    /// The file of pictures.
+    pub images: PathBuf,
+    /// The file of classes; the one of the usual name beside the pictures if not given.
+    pub labels: Option<PathBuf>,
+    /// A file of pictures to test with.
+    pub test_images: Option<PathBuf>,
+    /// Their classes; the file of the usual name beside them if not given.
+    pub test_labels: Option<PathBuf>,
+    /// Train on the first so many; if not given, on all that do not test.
+    pub train: Option<usize>,
+    /// Test with the last so many; if not given, with all that do not train. If neither number is given and there is
+    /// one file of pictures, the train share decides.
+    pub test: Option<usize>,
+    /// Shape of a sample.
+    pub layout: Layout,
+}
+
+/// Shape of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// A row of pixels, `B×HW`.
+    #[default]
+    Flat,
+    /// A channel of height and width, `B×1×H×W`.
+    Image,
+}
+
 /// What is done to features; measured on the train part only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scale {
@@ -262,6 +295,9 @@ impl DataConfig {
 
     /// What it is, in a few words.
     pub fn label(&self) -> String {
+        let name = |path: &std::path::Path, otherwise: &str| {
+            path.file_name().map_or_else(|| otherwise.into(), |n| n.to_string_lossy().into_owned())
+        };
         match &self.source {
             Source::None => "no data".into(),
             Source::Playground(p) => p.set.label().into(),
@@ -269,7 +305,8 @@ impl DataConfig {
             Source::Table(t) => format!("table of {} rows", t.features.len()),
             Source::Digits => "Digits 8×8".into(),
             Source::Iris => "Iris".into(),
-            Source::Csv(c) => c.path.file_name().map_or("CSV file".into(), |n| n.to_string_lossy().into_owned()),
+            Source::Csv(c) => name(&c.path, "CSV file"),
+            Source::Idx(i) => name(&i.images, "IDX files"),
         }
     }
 }
