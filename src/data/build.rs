@@ -3,8 +3,8 @@
 use crate::data::csv_file::{Cells, is_missing, is_numeric, number, read};
 use crate::data::store::Store;
 use crate::data::{
-    Csv, DataConfig, DataError, Dataset, Function, Idx, Input, Labels, Layout, Playground, Scale, Source, Table, Task,
-    formula, playground,
+    Csv, DataConfig, DataError, Dataset, Function, Input, Labels, Playground, Scale, Source, Table, Task, formula,
+    playground,
 };
 use crate::tensor::{Dim, Shape, normal, stream};
 use rand::RngExt as _;
@@ -13,23 +13,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Samples before they are split, scaled and coded.
-struct Raw {
+pub(super) struct Raw {
     /// Axes of a sample.
-    dims: Vec<usize>,
-    features: Store,
-    feature_names: Vec<String>,
-    target: Target,
-    target_names: Vec<String>,
-    domain: Option<[[f64; 2]; 2]>,
-    points: Option<Vec<[f64; 2]>>,
-    inputs: Vec<Input>,
-    warnings: Vec<String>,
-    parts: Parts,
-    picture: Option<[usize; 3]>,
+    pub dims: Vec<usize>,
+    pub features: Store,
+    pub feature_names: Vec<String>,
+    pub target: Target,
+    pub target_names: Vec<String>,
+    pub domain: Option<[[f64; 2]; 2]>,
+    pub points: Option<Vec<[f64; 2]>>,
+    pub inputs: Vec<Input>,
+    pub warnings: Vec<String>,
+    pub parts: Parts,
+    pub picture: Option<[usize; 3]>,
 }
 
 /// Which rows train and which test.
-enum Parts {
+pub(super) enum Parts {
     /// A random share.
     Share,
     /// All do both.
@@ -42,7 +42,7 @@ enum Parts {
 
 impl Raw {
     /// Samples without names of features, in no plane.
-    fn new(dims: Vec<usize>, features: Store, target: Target) -> Self {
+    pub fn new(dims: Vec<usize>, features: Store, target: Target) -> Self {
         Raw {
             dims,
             features,
@@ -59,7 +59,7 @@ impl Raw {
     }
 }
 
-enum Target {
+pub(super) enum Target {
     Numbers { width: usize, values: Vec<f64> },
     Classes { names: Vec<String>, of: Vec<usize>, auto: Labels },
 }
@@ -91,7 +91,9 @@ impl DataConfig {
                 }
                 raw
             }
-            Source::Idx(i) => idx(i, base)?,
+            Source::Idx(i) => i.raw(base)?,
+            Source::Folder(f) => f.raw(base)?,
+            Source::Npy(n) => n.raw(base, self.labels)?,
         };
         self.finish(raw).map(Some)
     }
@@ -179,7 +181,7 @@ impl Scale {
 const NUMBERED: usize = 100;
 
 /// One column of few whole numbers as classes; any other target as it is.
-fn numbered_classes(target: Target) -> Result<Target, DataError> {
+pub(super) fn numbered_classes(target: Target) -> Result<Target, DataError> {
     let Target::Numbers { width: 1, values } = &target else { return Ok(target) };
     let mut distinct = values.clone();
     distinct.sort_unstable_by(f64::total_cmp);
@@ -386,44 +388,6 @@ fn digits() -> Result<Raw, DataError> {
         picture: Some([1, 8, 8]),
         ..Raw::new(vec![width], features.into(), target)
     })
-}
-
-fn idx(i: &Idx, base: &Path) -> Result<Raw, DataError> {
-    let pairs = i.read(base)?;
-    let n = pairs.classes.len();
-    let classes = pairs.classes.iter().max().map_or(0, |c| c + 1);
-    if pairs.classes.iter().all(|c| Some(c) == pairs.classes.first()) {
-        return Err(DataError::new("the labels have one class only; there is nothing to tell apart"));
-    }
-    let (most_train, most_test) = pairs.first.map_or((n, n), |first| (first, n - first));
-    for (part, asked, most) in [("train on", i.train, most_train), ("test with", i.test, most_test)] {
-        if let Some(asked) = asked.filter(|k| *k > most) {
-            return Err(DataError::new(format!("{asked} pictures to {part} are asked for, but there are {most}")));
-        }
-    }
-    let parts = match (pairs.first, i.train, i.test) {
-        (None, None, None) => Parts::Share,
-        (None, Some(a), Some(b)) if a + b > n => {
-            return Err(DataError::new(format!(
-                "the first {a} pictures are to train and the last {b} to test, but there are only {n}"
-            )));
-        }
-        (None, a, b) => {
-            let train = a.unwrap_or(n - b.unwrap_or(0));
-            Parts::Fixed { train: 0..train, test: n - b.unwrap_or(n - train)..n }
-        }
-        (Some(first), a, b) => {
-            Parts::Fixed { train: 0..a.unwrap_or(first), test: n - b.unwrap_or(n - first)..n }
-        }
-    };
-    let dims = match i.layout {
-        Layout::Flat => vec![pairs.height * pairs.width],
-        Layout::Image => vec![1, pairs.height, pairs.width],
-    };
-    let names = (0..classes).map(|c| c.to_string()).collect();
-    let target = Target::Classes { names, of: pairs.classes, auto: Labels::Index };
-    let picture = Some([1, pairs.height, pairs.width]);
-    Ok(Raw { parts, picture, ..Raw::new(dims, pairs.store, target) })
 }
 
 /// A text column becomes a column per category; more categories than this are refused.

@@ -45,6 +45,10 @@ pub enum Source {
     Csv(Csv),
     /// Pictures in the format of MNIST.
     Idx(Idx),
+    /// Pictures, a folder per class.
+    Folder(Folder),
+    /// Arrays of NumPy.
+    Npy(Npy),
 }
 
 /// Points of the plane.
@@ -226,6 +230,52 @@ pub enum Layout {
     Image,
 }
 
+/// PNG and JPEG pictures in one sub-folder per class, which gives the class its name; `B×C×H×W`, from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Folder {
+    /// The folder of the sub-folders; a relative path begins at the project's folder.
+    pub path: PathBuf,
+    /// Pixels across, to which each picture is stretched.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// What of a pixel is used.
+    pub channels: Channels,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Folder { path: PathBuf::new(), width: 32, height: 32, channels: Channels::Grey }
+    }
+}
+
+/// What of a pixel is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channels {
+    /// Its lightness.
+    #[default]
+    Grey,
+    /// Red, green and blue.
+    Rgb,
+}
+
+/// Arrays of NumPy, `.npy` or `.npz`, with elements f32, f64, i64, i32 or u8, the first axis the samples. Samples keep
+/// their shape; pictures of u8 (`B×H×W` or `B×C×H×W`) are scaled to 0 to 1. Few different whole numbers of an integer
+/// type are classes. Relative paths begin at the project's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Npy {
+    /// The file of features.
+    pub features: PathBuf,
+    /// The file of targets; if not given, the npz file of the features.
+    pub targets: Option<PathBuf>,
+    /// The name of the features in an npz file; a usual one, such as `x`, if not given.
+    pub features_name: Option<String>,
+    /// The name of the targets in an npz file; a usual one, such as `y`, if not given.
+    pub targets_name: Option<String>,
+}
+
 /// What is done to features; measured on the train part only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scale {
@@ -307,6 +357,8 @@ impl DataConfig {
             Source::Iris => "Iris".into(),
             Source::Csv(c) => name(&c.path, "CSV file"),
             Source::Idx(i) => name(&i.images, "IDX files"),
+            Source::Folder(f) => name(&f.path, "folder of pictures"),
+            Source::Npy(n) => name(&n.features, "NumPy file"),
         }
     }
 }

@@ -3,8 +3,9 @@
 //! Format: two bytes 0, a type (8: unsigned bytes), the number of axes, the axes as big-endian `u32`, the elements
 //! (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits").
 
+use crate::data::build::{Parts, Raw, Target};
 use crate::data::store::{Bytes, IN_MEMORY, Kind, Store};
-use crate::data::{DataError, Idx};
+use crate::data::{DataError, Idx, Labels, Layout};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -14,13 +15,13 @@ use std::path::{Path, PathBuf};
 pub(super) const MOST_INFLATED: u64 = 1032;
 
 /// Pictures and classes, the test pair after the train pair.
-pub(super) struct Pairs {
-    pub store: Store,
-    pub height: usize,
-    pub width: usize,
-    pub classes: Vec<usize>,
+struct Pairs {
+    store: Store,
+    height: usize,
+    width: usize,
+    classes: Vec<usize>,
     /// Samples of the first pair, if there are two.
-    pub first: Option<usize>,
+    first: Option<usize>,
 }
 
 impl Idx {
@@ -32,7 +33,44 @@ impl Idx {
         Idx { images: images.to_owned(), test_images: test, ..Idx::default() }
     }
 
-    pub(super) fn read(&self, base: &Path) -> Result<Pairs, DataError> {
+    /// The samples and their parts.
+    pub(super) fn raw(&self, base: &Path) -> Result<Raw, DataError> {
+        let pairs = self.read(base)?;
+        let n = pairs.classes.len();
+        let classes = pairs.classes.iter().max().map_or(0, |c| c + 1);
+        if pairs.classes.iter().all(|c| Some(c) == pairs.classes.first()) {
+            return Err(DataError::new("the labels have one class only; there is nothing to tell apart"));
+        }
+        let (most_train, most_test) = pairs.first.map_or((n, n), |first| (first, n - first));
+        for (part, asked, most) in [("train on", self.train, most_train), ("test with", self.test, most_test)] {
+            if let Some(asked) = asked.filter(|k| *k > most) {
+                return Err(DataError::new(format!("{asked} pictures to {part} are asked for, but there are {most}")));
+            }
+        }
+        let parts = match (pairs.first, self.train, self.test) {
+            (None, None, None) => Parts::Share,
+            (None, Some(a), Some(b)) if a + b > n => {
+                return Err(DataError::new(format!(
+                    "the first {a} pictures are to train and the last {b} to test, but there are only {n}"
+                )));
+            }
+            (None, a, b) => {
+                let train = a.unwrap_or(n - b.unwrap_or(0));
+                Parts::Fixed { train: 0..train, test: n - b.unwrap_or(n - train)..n }
+            }
+            (Some(first), a, b) => Parts::Fixed { train: 0..a.unwrap_or(first), test: n - b.unwrap_or(n - first)..n },
+        };
+        let dims = match self.layout {
+            Layout::Flat => vec![pairs.height * pairs.width],
+            Layout::Image => vec![1, pairs.height, pairs.width],
+        };
+        let names = (0..classes).map(|c| c.to_string()).collect();
+        let target = Target::Classes { names, of: pairs.classes, auto: Labels::Index };
+        let picture = Some([1, pairs.height, pairs.width]);
+        Ok(Raw { parts, picture, ..Raw::new(dims, pairs.store, target) })
+    }
+
+    fn read(&self, base: &Path) -> Result<Pairs, DataError> {
         let at = |path: &PathBuf| base.join(path);
         let (store, [n, height, width], mut classes) =
             pair(&at(&self.images), self.labels.as_ref().map(at).as_deref())?;
@@ -143,7 +181,8 @@ fn open(path: &Path, rank: usize, most: u64) -> Result<(Bytes, [usize; 3]), Data
             needed >> 20
         )));
     }
-    let surplus = || DataError::new(format!("{name} is damaged: it is longer than the {needed} bytes its head tells of"));
+    let surplus =
+        || DataError::new(format!("{name} is damaged: it is longer than the {needed} bytes its head tells of"));
     if !zipped {
         if possible > needed {
             return Err(surplus());

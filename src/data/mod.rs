@@ -4,15 +4,20 @@ mod batches;
 mod build;
 mod config;
 mod csv_file;
+mod folder;
 mod formula;
 mod idx;
+mod npy;
 mod playground;
 mod store;
 
 pub use batches::Order;
-pub use config::{Csv, DataConfig, Function, Idx, Input, Labels, Layout, Playground, Scale, Set, Source, Table};
+pub use config::{
+    Channels, Csv, DataConfig, Folder, Function, Idx, Input, Labels, Layout, Npy, Playground, Scale, Set, Source, Table,
+};
 pub use csv_file::{CsvColumn, CsvReport, inspect_csv};
 pub use formula::{Formula, FormulaError, parse as parse_formula};
+pub use npy::inspect_npy;
 
 use crate::tensor::{Scalar, Shape};
 use std::sync::Arc;
