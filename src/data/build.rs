@@ -106,6 +106,25 @@ impl DataConfig {
             Parts::Both => ((0..n).collect(), (0..n).collect()),
             Parts::Fixed { train, test } => (train.collect(), test.collect()),
         };
+        let mut warnings = raw.warnings;
+        let augment = self.augment.is_some().then(|| self.augment.clone());
+        let augment = match (augment, raw.picture) {
+            (Some(a), Some([_, h, w])) => {
+                if a.shift >= h.min(w) || !(0.0..=1.0).contains(&a.noise) {
+                    return Err(DataError::new(format!(
+                        "pictures of {w}×{h} pixels are to be moved by up to {} with noise {}; \
+                         the shift must be less than a side and the noise from 0 to 1",
+                        a.shift, a.noise
+                    )));
+                }
+                Some(a)
+            }
+            (Some(_), None) => {
+                warnings.push("these samples are no pictures, so they are not augmented".to_owned());
+                None
+            }
+            (None, _) => None,
+        };
         let scaling = self.scale.fit(&raw.features, width, &train);
         let coded = code(raw.target, self.labels)?;
         Ok(Dataset {
@@ -116,10 +135,12 @@ impl DataConfig {
             class_names: coded.names,
             task: coded.task,
             features: Arc::new(raw.features),
+            augment,
+            seed: self.seed,
             targets: coded.values,
             train,
             test,
-            warnings: raw.warnings,
+            warnings,
             domain: raw.domain,
             points: raw.points,
             picture: raw.picture,

@@ -17,11 +17,20 @@ pub struct DataConfig {
     pub scale: Scale,
     /// How classes are coded.
     pub labels: Labels,
+    /// How pictures are changed at random when they train.
+    pub augment: Augment,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        DataConfig { source: Source::None, train_share: 0.5, seed: 42, scale: Scale::None, labels: Labels::Auto }
+        DataConfig {
+            source: Source::None,
+            train_share: 0.5,
+            seed: 42,
+            scale: Scale::None,
+            labels: Labels::Auto,
+            augment: Augment::default(),
+        }
     }
 }
 
@@ -274,6 +283,18 @@ pub struct Npy {
     pub features_name: Option<String>,
     /// The name of the targets in an npz file; a usual one, such as `y`, if not given.
     pub targets_name: Option<String>,
+}
+
+/// How pictures are changed at random each time they train; those that test stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Augment {
+    /// Most pixels by which they are moved, in both directions.
+    pub shift: usize,
+    /// Whether half of them are mirrored.
+    pub flip: bool,
+    /// Standard deviation of the noise on a pixel, whose range is 0 to 1.
+    pub noise: f64,
 }
 
 /// What is done to features; measured on the train part only.

@@ -1,5 +1,6 @@
 //! Data sets: made, embedded or read, then split, scaled and cut into batches.
 
+mod augment;
 mod batches;
 mod build;
 mod config;
@@ -13,7 +14,8 @@ mod store;
 
 pub use batches::Order;
 pub use config::{
-    Channels, Csv, DataConfig, Folder, Function, Idx, Input, Labels, Layout, Npy, Playground, Scale, Set, Source, Table,
+    Augment, Channels, Csv, DataConfig, Folder, Function, Idx, Input, Labels, Layout, Npy, Playground, Scale, Set,
+    Source, Table,
 };
 pub use csv_file::{CsvColumn, CsvReport, inspect_csv};
 pub use formula::{Formula, FormulaError, parse as parse_formula};
@@ -69,6 +71,8 @@ pub struct Dataset {
     /// Channels, height and width, if samples are pictures.
     pub picture: Option<[usize; 3]>,
     features: Arc<Store>,
+    augment: Option<Augment>,
+    seed: u64,
     pub(crate) classes: Vec<usize>,
     pub(crate) inputs: Vec<Input>,
     /// Per feature: what is subtracted, and by what is divided.
