@@ -109,7 +109,7 @@ impl Loaded {
         let rows = &rows[..rows.len().min(most)];
         let mut x = vec![S::zero(); rows.len() * d.feature_width()];
         let mut y = vec![S::zero(); rows.len() * d.target_width()];
-        d.gather(rows, &mut x, &mut y);
+        d.gather_training(rows, 0, &mut x, &mut y);
         let (features, target) = (Some(d.feature_shape.clone()), Some(d.target_shape.clone()));
         Batch { rows: rows.len(), features, target, x, y }
     }

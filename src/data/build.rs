@@ -1,30 +1,65 @@
 //! From the settings to a data set: columns, classes, split, scaling.
 
 use crate::data::csv_file::{Cells, is_missing, is_numeric, number, read};
+use crate::data::store::Store;
 use crate::data::{
     Csv, DataConfig, DataError, Dataset, Function, Input, Labels, Playground, Scale, Source, Table, Task, formula,
     playground,
 };
 use crate::tensor::{Dim, Shape, normal, stream};
 use rand::RngExt as _;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Samples before they are split, scaled and coded.
-struct Raw {
-    width: usize,
-    features: Vec<f64>,
-    feature_names: Vec<String>,
-    target: Target,
-    target_names: Vec<String>,
-    domain: Option<[[f64; 2]; 2]>,
-    points: Option<Vec<[f64; 2]>>,
-    inputs: Vec<Input>,
-    warnings: Vec<String>,
-    /// Whether all rows both train and test.
-    whole: bool,
+pub(super) struct Raw {
+    /// Axes of a sample.
+    pub dims: Vec<usize>,
+    pub features: Store,
+    pub feature_names: Vec<String>,
+    pub target: Target,
+    pub target_names: Vec<String>,
+    pub domain: Option<[[f64; 2]; 2]>,
+    pub points: Option<Vec<[f64; 2]>>,
+    pub inputs: Vec<Input>,
+    pub warnings: Vec<String>,
+    pub parts: Parts,
+    pub picture: Option<[usize; 3]>,
 }
 
-enum Target {
+/// Which rows train and which test.
+pub(super) enum Parts {
+    /// A random share.
+    Share,
+    /// All do both.
+    Both,
+    Fixed {
+        train: Range<usize>,
+        test: Range<usize>,
+    },
+}
+
+impl Raw {
+    /// Samples without names of features, in no plane.
+    pub fn new(dims: Vec<usize>, features: Store, target: Target) -> Self {
+        Raw {
+            dims,
+            features,
+            feature_names: Vec::new(),
+            target,
+            target_names: vec!["label".into()],
+            domain: None,
+            points: None,
+            inputs: Vec::new(),
+            warnings: Vec::new(),
+            parts: Parts::Share,
+            picture: None,
+        }
+    }
+}
+
+pub(super) enum Target {
     Numbers { width: usize, values: Vec<f64> },
     Classes { names: Vec<String>, of: Vec<usize>, auto: Labels },
 }
@@ -56,35 +91,59 @@ impl DataConfig {
                 }
                 raw
             }
+            Source::Idx(i) => i.raw(base)?,
+            Source::Folder(f) => f.raw(base)?,
+            Source::Npy(n) => n.raw(base, self.labels)?,
         };
         self.finish(raw).map(Some)
     }
 
     fn finish(&self, raw: Raw) -> Result<Dataset, DataError> {
-        let n = raw.features.len() / raw.width.max(1);
-        let (train, test) = if raw.whole { ((0..n).collect(), (0..n).collect()) } else { self.split(n) };
-        let mut features = raw.features;
-        let scaling = self.scale.fit(&features, raw.width, &train);
-        for row in features.chunks_exact_mut(raw.width.max(1)) {
-            for (x, (mean, by)) in row.iter_mut().zip(&scaling) {
-                *x = (*x - mean) / by;
+        let width: usize = raw.dims.iter().product();
+        let n = raw.features.len() / width.max(1);
+        let (train, test) = match raw.parts {
+            Parts::Share => self.split(n),
+            Parts::Both => ((0..n).collect(), (0..n).collect()),
+            Parts::Fixed { train, test } => (train.collect(), test.collect()),
+        };
+        let mut warnings = raw.warnings;
+        let augment = self.augment.is_some().then(|| self.augment.clone());
+        let augment = match (augment, raw.picture) {
+            (Some(a), Some([_, h, w])) => {
+                if a.shift >= h.min(w) || !(0.0..=1.0).contains(&a.noise) {
+                    return Err(DataError::new(format!(
+                        "pictures of {w}×{h} pixels are to be moved by up to {} with noise {}; \
+                         the shift must be less than a side and the noise from 0 to 1",
+                        a.shift, a.noise
+                    )));
+                }
+                Some(a)
             }
-        }
+            (Some(_), None) => {
+                warnings.push("these samples are no pictures, so they are not augmented".to_owned());
+                None
+            }
+            (None, _) => None,
+        };
+        let scaling = self.scale.fit(&raw.features, width, &train);
         let coded = code(raw.target, self.labels)?;
         Ok(Dataset {
-            feature_shape: Shape::batch(&[raw.width]),
+            feature_shape: Shape::batch(&raw.dims),
             target_shape: coded.shape,
             feature_names: raw.feature_names,
             target_names: raw.target_names,
             class_names: coded.names,
             task: coded.task,
-            features,
+            features: Arc::new(raw.features),
+            augment,
+            seed: self.seed,
             targets: coded.values,
             train,
             test,
-            warnings: raw.warnings,
+            warnings,
             domain: raw.domain,
             points: raw.points,
+            picture: raw.picture,
             classes: coded.classes,
             inputs: raw.inputs,
             scaling,
@@ -108,28 +167,34 @@ impl DataConfig {
 
 impl Scale {
     /// Per column: what is subtracted and by what is divided, measured on the rows `train`.
-    fn fit(self, features: &[f64], width: usize, train: &[usize]) -> Vec<(f64, f64)> {
+    fn fit(self, features: &Store, width: usize, train: &[usize]) -> Vec<(f64, f64)> {
         if self == Scale::None || train.is_empty() {
             return Vec::new();
         }
-        let column = |k: usize| train.iter().map(move |r| features[r * width + k]);
+        let mut row = vec![0.0; width];
+        // Row by row, since a file may have to be read.
+        let mut fold = |start: (f64, f64), f: &dyn Fn(usize, (f64, f64), f64) -> (f64, f64)| {
+            let mut columns = vec![start; width];
+            for r in train {
+                features.read(r * width, &mut row, |_, x| x);
+                for (k, (c, x)) in columns.iter_mut().zip(&row).enumerate() {
+                    *c = f(k, *c, *x);
+                }
+            }
+            columns
+        };
         let n = train.len() as f64;
-        (0..width)
-            .map(|k| {
-                let (shift, by) = match self {
-                    Scale::MinMax => {
-                        let (lo, hi) = column(k).fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
-                        (lo, hi - lo)
-                    }
-                    _ => {
-                        let mean = column(k).sum::<f64>() / n;
-                        (mean, (column(k).map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt())
-                    }
-                };
-                // A constant column stays, shifted to zero.
-                (shift, if by > 0.0 { by } else { 1.0 })
-            })
-            .collect()
+        let fitted: Vec<(f64, f64)> = if self == Scale::MinMax {
+            let range = fold((f64::MAX, f64::MIN), &|_, (lo, hi), x| (lo.min(x), hi.max(x)));
+            range.into_iter().map(|(lo, hi)| (lo, hi - lo)).collect()
+        } else {
+            let means = fold((0.0, 0.0), &|_, (sum, _), x| (sum + x, 0.0));
+            let means: Vec<f64> = means.into_iter().map(|(sum, _)| sum / n).collect();
+            let squares = fold((0.0, 0.0), &|k, (sum, _), x| (sum + (x - means[k]) * (x - means[k]), 0.0));
+            means.iter().zip(squares).map(|(mean, (sum, _))| (*mean, (sum / n).sqrt())).collect()
+        };
+        // A constant column stays, shifted to zero.
+        fitted.into_iter().map(|(shift, by)| (shift, if by > 0.0 { by } else { 1.0 })).collect()
     }
 }
 
@@ -137,7 +202,7 @@ impl Scale {
 const NUMBERED: usize = 100;
 
 /// One column of few whole numbers as classes; any other target as it is.
-fn numbered_classes(target: Target) -> Result<Target, DataError> {
+pub(super) fn numbered_classes(target: Target) -> Result<Target, DataError> {
     let Target::Numbers { width: 1, values } = &target else { return Ok(target) };
     let mut distinct = values.clone();
     distinct.sort_unstable_by(f64::total_cmp);
@@ -221,17 +286,13 @@ fn plane(p: &Playground, seed: u64) -> Result<Raw, DataError> {
     } else {
         Target::Numbers { width: 1, values: made.iter().map(|m| m.1).collect() }
     };
+    let features: Vec<f64> = made.iter().flat_map(|(at, _)| p.inputs.iter().map(|i| i.eval(at[0], at[1]))).collect();
     Ok(Raw {
-        width: p.inputs.len(),
-        features: made.iter().flat_map(|(at, _)| p.inputs.iter().map(|i| i.eval(at[0], at[1]))).collect(),
         feature_names: p.inputs.iter().map(|i| i.label().to_owned()).collect(),
-        target,
-        target_names: vec!["label".into()],
         domain: Some([[-6.0, 6.0]; 2]),
         points: Some(made.into_iter().map(|m| m.0).collect()),
         inputs: p.inputs.clone(),
-        warnings: Vec::new(),
-        whole: false,
+        ..Raw::new(vec![p.inputs.len()], features.into(), target)
     })
 }
 
@@ -256,16 +317,11 @@ fn function(f: &Function, seed: u64) -> Result<Raw, DataError> {
         values.push(y + if f.noise > 0.0 { f.noise * normal(&mut rng) } else { 0.0 });
     }
     Ok(Raw {
-        width: 1,
         points: Some(xs.iter().map(|x| [*x, 0.0]).collect()),
-        features: xs,
         feature_names: vec!["x".into()],
-        target: Target::Numbers { width: 1, values },
         target_names: vec![format!("y = {}", f.formula)],
         domain: Some([[f.from, f.to], [0.0, 0.0]]),
-        inputs: Vec::new(),
-        warnings: Vec::new(),
-        whole: false,
+        ..Raw::new(vec![1], xs.into(), Target::Numbers { width: 1, values })
     })
 }
 
@@ -313,14 +369,10 @@ fn table(t: &Table) -> Result<Raw, DataError> {
             _ => None,
         },
         points: (width == 2).then(|| t.features.iter().map(|r| [r[0], r[1]]).collect()),
-        width,
-        features,
         feature_names: names(&t.feature_names, width, "x"),
-        target,
         target_names: names(&t.target_names, tw, "y"),
-        inputs: Vec::new(),
-        warnings: Vec::new(),
-        whole: true,
+        parts: Parts::Both,
+        ..Raw::new(vec![width], features.into(), target)
     })
 }
 
@@ -350,17 +402,12 @@ fn digits() -> Result<Raw, DataError> {
         features.extend(cells.columns.iter().map(|c| number(&c[row]).unwrap_or(0.0) / 16.0));
     }
     let of = labels.iter().map(|l| l.parse().unwrap_or(0)).collect();
+    let target = Target::Classes { names: (0..10).map(|d| d.to_string()).collect(), of, auto: Labels::Index };
     Ok(Raw {
-        width,
-        features,
         feature_names: cells.names,
-        target: Target::Classes { names: (0..10).map(|d| d.to_string()).collect(), of, auto: Labels::Index },
         target_names: vec![name],
-        domain: None,
-        points: None,
-        inputs: Vec::new(),
-        warnings: Vec::new(),
-        whole: false,
+        picture: Some([1, 8, 8]),
+        ..Raw::new(vec![width], features.into(), target)
     })
 }
 
@@ -455,18 +502,12 @@ fn from_cells(cells: Cells, csv: &Csv) -> Result<Raw, DataError> {
         Target::Classes { names, of, auto }
     };
     let width = columns.len();
-    let flat = (0..keep.len()).flat_map(|r| columns.iter().map(move |c| c[r])).collect();
+    let flat: Vec<f64> = (0..keep.len()).flat_map(|r| columns.iter().map(move |c| c[r])).collect();
     Ok(Raw {
-        width,
-        features: flat,
         feature_names,
-        target: coded,
         target_names: vec![cells.names[target].clone()],
-        domain: None,
-        points: None,
-        inputs: Vec::new(),
         warnings,
-        whole: false,
+        ..Raw::new(vec![width], flat.into(), coded)
     })
 }
 

@@ -17,11 +17,20 @@ pub struct DataConfig {
     pub scale: Scale,
     /// How classes are coded.
     pub labels: Labels,
+    /// How pictures are changed at random when they train.
+    pub augment: Augment,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        DataConfig { source: Source::None, train_share: 0.5, seed: 42, scale: Scale::None, labels: Labels::Auto }
+        DataConfig {
+            source: Source::None,
+            train_share: 0.5,
+            seed: 42,
+            scale: Scale::None,
+            labels: Labels::Auto,
+            augment: Augment::default(),
+        }
     }
 }
 
@@ -43,6 +52,12 @@ pub enum Source {
     Iris,
     /// A file of the user.
     Csv(Csv),
+    /// Pictures in the format of MNIST.
+    Idx(Idx),
+    /// Pictures, a folder per class.
+    Folder(Folder),
+    /// Arrays of NumPy.
+    Npy(Npy),
 }
 
 /// Points of the plane.
@@ -193,6 +208,95 @@ pub struct Csv {
     pub target: Option<String>,
 }
 
+/// Pictures in MNIST's IDX format, plain or gzipped, with their classes. Relative paths begin at the project's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Idx {
+    /// The file of pictures.
+    pub images: PathBuf,
+    /// The file of classes; the one of the usual name beside the pictures if not given.
+    pub labels: Option<PathBuf>,
+    /// A file of pictures to test with.
+    pub test_images: Option<PathBuf>,
+    /// Their classes; the file of the usual name beside them if not given.
+    pub test_labels: Option<PathBuf>,
+    /// Train on the first so many; if not given, on all that do not test.
+    pub train: Option<usize>,
+    /// Test with the last so many; if not given, with all that do not train. If neither number is given and there is
+    /// one file of pictures, the train share decides.
+    pub test: Option<usize>,
+    /// Shape of a sample.
+    pub layout: Layout,
+}
+
+/// Shape of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// A row of pixels, `B×HW`.
+    #[default]
+    Flat,
+    /// A channel of height and width, `B×1×H×W`.
+    Image,
+}
+
+/// PNG and JPEG pictures in one sub-folder per class, which gives the class its name; `B×C×H×W`, from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Folder {
+    /// The folder of the sub-folders; a relative path begins at the project's folder.
+    pub path: PathBuf,
+    /// Pixels across, to which each picture is stretched.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// What of a pixel is used.
+    pub channels: Channels,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Folder { path: PathBuf::new(), width: 32, height: 32, channels: Channels::Grey }
+    }
+}
+
+/// What of a pixel is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channels {
+    /// Its lightness.
+    #[default]
+    Grey,
+    /// Red, green and blue.
+    Rgb,
+}
+
+/// Arrays of NumPy, `.npy` or `.npz`, with elements f32, f64, i64, i32 or u8, the first axis the samples. Samples keep
+/// their shape; pictures of u8 (`B×H×W` or `B×C×H×W`) are scaled to 0 to 1. Few different whole numbers of an integer
+/// type are classes. Relative paths begin at the project's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Npy {
+    /// The file of features.
+    pub features: PathBuf,
+    /// The file of targets; if not given, the npz file of the features.
+    pub targets: Option<PathBuf>,
+    /// The name of the features in an npz file; a usual one, such as `x`, if not given.
+    pub features_name: Option<String>,
+    /// The name of the targets in an npz file; a usual one, such as `y`, if not given.
+    pub targets_name: Option<String>,
+}
+
+/// How pictures are changed at random each time they train; those that test stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Augment {
+    /// Most pixels by which they are moved, in both directions.
+    pub shift: usize,
+    /// Whether half of them are mirrored.
+    pub flip: bool,
+    /// Standard deviation of the noise on a pixel, whose range is 0 to 1.
+    pub noise: f64,
+}
+
 /// What is done to features; measured on the train part only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scale {
@@ -262,6 +366,9 @@ impl DataConfig {
 
     /// What it is, in a few words.
     pub fn label(&self) -> String {
+        let name = |path: &std::path::Path, otherwise: &str| {
+            path.file_name().map_or_else(|| otherwise.into(), |n| n.to_string_lossy().into_owned())
+        };
         match &self.source {
             Source::None => "no data".into(),
             Source::Playground(p) => p.set.label().into(),
@@ -269,7 +376,10 @@ impl DataConfig {
             Source::Table(t) => format!("table of {} rows", t.features.len()),
             Source::Digits => "Digits 8×8".into(),
             Source::Iris => "Iris".into(),
-            Source::Csv(c) => c.path.file_name().map_or("CSV file".into(), |n| n.to_string_lossy().into_owned()),
+            Source::Csv(c) => name(&c.path, "CSV file"),
+            Source::Idx(i) => name(&i.images, "IDX files"),
+            Source::Folder(f) => name(&f.path, "folder of pictures"),
+            Source::Npy(n) => name(&n.features, "NumPy file"),
         }
     }
 }

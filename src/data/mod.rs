@@ -1,18 +1,29 @@
 //! Data sets: made, embedded or read, then split, scaled and cut into batches.
 
+mod augment;
 mod batches;
 mod build;
 mod config;
 mod csv_file;
+mod folder;
 mod formula;
+mod idx;
+mod npy;
 mod playground;
+mod store;
 
 pub use batches::Order;
-pub use config::{Csv, DataConfig, Function, Input, Labels, Playground, Scale, Set, Source, Table};
+pub use config::{
+    Augment, Channels, Csv, DataConfig, Folder, Function, Idx, Input, Labels, Layout, Npy, Playground, Scale, Set,
+    Source, Table,
+};
 pub use csv_file::{CsvColumn, CsvReport, inspect_csv};
 pub use formula::{Formula, FormulaError, parse as parse_formula};
+pub use npy::inspect_npy;
 
 use crate::tensor::{Scalar, Shape};
+use std::sync::Arc;
+use store::Store;
 
 /// What is to be predicted.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,11 +44,11 @@ pub enum Task {
 /// A data set ready for training.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// `B×n`.
+    /// `B×…`.
     pub feature_shape: Shape,
     /// `B`, `B×1` or `B×n`.
     pub target_shape: Shape,
-    /// A name per feature column.
+    /// A name per feature column; none for pictures.
     pub feature_names: Vec<String>,
     /// A name per target column.
     pub target_names: Vec<String>,
@@ -45,8 +56,6 @@ pub struct Dataset {
     pub class_names: Vec<String>,
     /// What is to be predicted.
     pub task: Task,
-    /// Features of all samples, row-major.
-    pub features: Vec<f64>,
     /// Targets of all samples, row-major.
     pub targets: Vec<f64>,
     /// Rows to train on.
@@ -59,6 +68,11 @@ pub struct Dataset {
     pub domain: Option<[[f64; 2]; 2]>,
     /// Place of each sample in that plane.
     pub points: Option<Vec<[f64; 2]>>,
+    /// Channels, height and width, if samples are pictures.
+    pub picture: Option<[usize; 3]>,
+    features: Arc<Store>,
+    augment: Option<Augment>,
+    seed: u64,
     pub(crate) classes: Vec<usize>,
     pub(crate) inputs: Vec<Input>,
     /// Per feature: what is subtracted, and by what is divided.
@@ -72,7 +86,7 @@ impl Dataset {
     }
     /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
-        self.features.is_empty()
+        self.len() == 0
     }
     /// Features per sample.
     pub fn feature_width(&self) -> usize {
@@ -101,24 +115,38 @@ impl Dataset {
         } else {
             self.inputs.iter().map(|i| i.eval(x, y)).collect()
         };
-        let scale = |(v, (mean, by)): (f64, &(f64, f64))| (v - mean) / by;
-        if self.scaling.is_empty() { raw } else { raw.into_iter().zip(&self.scaling).map(scale).collect() }
+        raw.into_iter().enumerate().map(|(k, v)| self.scaled(k, v)).collect()
+    }
+    /// Feature `k` of a sample, as training sees it.
+    pub fn feature(&self, sample: usize, k: usize) -> f64 {
+        let mut one = [0.0];
+        self.features.read(sample * self.feature_width() + k, &mut one, |_, x| self.scaled(k, x));
+        one[0]
+    }
+    /// The features of a sample before scaling; the pixels of a picture are from 0 to 1.
+    pub fn unscaled(&self, sample: usize) -> Vec<f64> {
+        let mut row = vec![0.0; self.feature_width()];
+        self.features.read(sample * row.len(), &mut row, |_, x| x);
+        row
+    }
+    fn scaled(&self, k: usize, x: f64) -> f64 {
+        self.scaling.get(k).map_or(x, |(shift, by)| (x - shift) / by)
     }
     /// Copies the samples `rows` into a batch of features and of targets.
     ///
     /// # Panics
     /// If a buffer is not as long as the rows need.
     pub fn gather<S: Scalar>(&self, rows: &[usize], x: &mut [S], y: &mut [S]) {
-        let copy = |from: &[f64], width: usize, to: &mut [S]| {
-            assert_eq!(to.len(), rows.len() * width, "the batch buffer fits the rows");
-            for (row, to) in rows.iter().zip(to.chunks_exact_mut(width.max(1))) {
-                for (t, f) in to.iter_mut().zip(&from[row * width..]) {
-                    *t = S::of(*f);
-                }
+        let (w, v) = (self.feature_width(), self.target_width());
+        assert_eq!((x.len(), y.len()), (rows.len() * w, rows.len() * v), "the batch buffers fit the rows");
+        for (row, x) in rows.iter().zip(x.chunks_exact_mut(w.max(1))) {
+            self.features.read(row * w, x, |k, x| self.scaled(k, x));
+        }
+        for (row, y) in rows.iter().zip(y.chunks_exact_mut(v.max(1))) {
+            for (t, f) in y.iter_mut().zip(&self.targets[row * v..]) {
+                *t = S::of(*f);
             }
-        };
-        copy(&self.features, self.feature_width(), x);
-        copy(&self.targets, self.target_width(), y);
+        }
     }
 }
 

@@ -362,7 +362,7 @@ impl<S: Precision> Session<S> {
         self.short = rows.len() < self.plan.batch();
         if let Some(d) = &self.data {
             let (w, v) = (d.feature_width(), d.target_width());
-            d.gather(rows, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
+            d.gather_training(rows, self.epoch as u64, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
         }
         let pass = match &mut self.last {
             Some((_, pass)) if self.short => pass,

@@ -47,6 +47,9 @@ fn source_name(source: &Source) -> &'static str {
         Source::Digits => "Digits",
         Source::Iris => "Iris",
         Source::Csv(_) => "CSV file",
+        Source::Idx(_) => "IDX files",
+        Source::Folder(_) => "Folder",
+        Source::Npy(_) => "NumPy",
     }
 }
 
@@ -92,6 +95,7 @@ impl DataDialog {
                             let about = SOURCES.iter().find(|s| s.0 == source_name(&old.source));
                             ui.label(about.map_or("", |s| s.1));
                         }
+                        Source::Idx(_) | Source::Folder(_) | Source::Npy(_) => {}
                         Source::Csv(csv) => {
                             let edited = self.csv.ui(ui, csv);
                             if edited.browse {

@@ -16,10 +16,10 @@ pub fn ui(ui: &mut Ui, state: &State) {
     let Some(curve) = &snapshot.curve else {
         return nothing(ui, "The fitted curve, for data with one input and a number to predict.");
     };
-    let (fw, tw) = (data.feature_width(), data.target_width());
+    let tw = data.target_width();
     let points = |rows: &[usize]| -> Vec<[f64; 2]> {
         rows.iter()
-            .map(|&r| [data.points.as_ref().map_or(data.features[r * fw], |p| p[r][0]), data.targets[r * tw]])
+            .map(|&r| [data.points.as_ref().map_or(data.feature(r, 0), |p| p[r][0]), data.targets[r * tw]])
             .collect()
     };
     let (train, test) = (points(&data.train), points(&data.test));

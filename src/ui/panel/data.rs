@@ -49,10 +49,9 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     }
     let (fw, tw) = (data.feature_width(), data.target_width());
     let shown = fw.min(COLUMNS);
-    let mut is_test = vec![false; data.len()];
-    for &i in &data.test {
-        is_test[i] = true;
-    }
+    let mut parts = vec![("unused", theme.dim); data.len()];
+    data.train.iter().for_each(|i| parts[*i] = ("train", theme.train));
+    data.test.iter().for_each(|i| parts[*i] = ("test", theme.test));
     let mono = |t: String| RichText::new(t).font(theme::mono(11.0));
     let mut table = TableBuilder::new(ui).striped(true).column(Column::exact(52.0)).column(Column::exact(44.0));
     for _ in 0..shown + tw {
@@ -62,7 +61,8 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         .header(20.0, |mut h| {
             h.col(|ui| _ = ui.weak("row"));
             h.col(|ui| _ = ui.weak("part"));
-            for name in data.feature_names.iter().take(shown) {
+            for k in 0..shown {
+                let name = data.feature_names.get(k).cloned().unwrap_or_else(|| format!("[{k}]"));
                 h.col(|ui| _ = ui.strong(name));
             }
             for k in 0..tw {
@@ -75,11 +75,11 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                 let i = row.index();
                 row.col(|ui| _ = ui.weak(i.to_string()));
                 row.col(|ui| {
-                    let (text, colour) = if is_test[i] { ("test", theme.test) } else { ("train", theme.train) };
+                    let (text, colour) = parts[i];
                     ui.colored_label(colour, text);
                 });
                 for k in 0..shown {
-                    row.col(|ui| _ = ui.label(mono(short(data.features[i * fw + k]))));
+                    row.col(|ui| _ = ui.label(mono(short(data.feature(i, k)))));
                 }
                 for k in 0..tw {
                     let value = short(data.targets[i * tw + k]);
