@@ -1,7 +1,7 @@
 //! Edits of a graph and their history, whatever the order they come in.
 
 use chainrule::graph::{Edit, Frame, Graph, Node, NodeId, Wire};
-use chainrule::ops::{Inputs, Params, Value, catalogue};
+use chainrule::ops::{Inputs, ParamKind, Params, Role, Value, catalogue};
 use chainrule::project::{Change, Document, History};
 use chainrule::tensor::Shape;
 use proptest::collection::vec;
@@ -379,4 +379,66 @@ fn a_thousand_nodes_and_two_thousand_wires_are_built_inferred_and_undone() {
     assert!(inference.runnable());
     h.undo();
     assert!(h.document().graph.is_empty());
+}
+
+/// A value at the edge of what a parameter takes, and beyond.
+fn edges(kind: ParamKind) -> Vec<Value> {
+    match kind {
+        ParamKind::Int { min, max } => [min, max, i64::MIN, i64::MAX].map(Value::Int).into(),
+        ParamKind::Float { min, max, .. } => [min, max, f64::MAX, f64::NAN].map(Value::Float).into(),
+        ParamKind::Ints => {
+            let lists: [&[i64]; 5] = [&[], &[-1, 1 << 28], &[1 << 14, 1 << 14], &[i64::MAX; 3], &[i64::MIN, -1]];
+            lists.map(|l| Value::Ints(l.to_vec())).into()
+        }
+        ParamKind::Bool => vec![Value::Bool(true), Value::Bool(false)],
+        ParamKind::Choice(names) => names.iter().map(|n| Value::Text((*n).into())).collect(),
+        ParamKind::Floats => vec![Value::Floats(vec![f64::MAX; 3])],
+        ParamKind::Nodes => vec![Value::Nodes(vec![u64::MAX])],
+    }
+}
+
+#[test]
+fn the_largest_sizes_are_an_answer_or_an_error_but_no_overflow() {
+    const FAR: i64 = 1 << 28;
+    let sizes: [&[i64]; 8] = [
+        &[],
+        &[FAR],
+        &[FAR, 1],
+        &[1, FAR],
+        &[1 << 14, 1 << 14],
+        &[1, FAR, 1, 1],
+        &[1, 1, 1, FAR],
+        &[1 << 9, 1 << 19, 1],
+    ];
+    let source = |id: u64, shape: &[i64]| {
+        let params = Params::of([("shape", Value::Ints(shape.to_vec()))]);
+        Node { params, ..Node::new(NodeId(id), "constant", &id.to_string(), [0.0, 0.0]) }
+    };
+    let mut answers = 0;
+    for kind in catalogue::CATALOGUE {
+        let spec = kind.spec;
+        let settings = spec.params.iter().flat_map(|p| edges(p.kind).into_iter().map(|v| Params::of([(p.name, v)])));
+        let pins = match spec.inputs {
+            Inputs::Fixed(names) => names.len() as u64,
+            Inputs::Variadic(_) => 2,
+        };
+        for params in settings.chain([Params::default()]) {
+            for (a, b) in
+                sizes.iter().flat_map(|a| sizes.iter().map(move |b| (a, b))).filter(|(a, b)| pins > 1 || a == b)
+            {
+                let node = Node { params: params.clone(), ..Node::new(NodeId(9), spec.id, "node", [0.0, 0.0]) };
+                let sources = [source(1, a), source(2, b)];
+                let wires = (0..pins).filter(|_| spec.role != Role::Penalty).map(|k| wire(1 + k % 2, 9, k as usize));
+                let graph =
+                    Graph::restore([&sources[..], &[node]].concat(), wires.collect(), vec![], 10).expect("a graph");
+                let inference = graph.infer(Some(&Shape::batch(&[3])), Some(&Shape::batch(&[1])));
+                let Some(i) = inference.nodes.get(&NodeId(9)) else { continue };
+                answers += 1;
+                let weights: u128 =
+                    i.weights.iter().map(|w| w.shape.iter().map(|n| *n as u128).product::<u128>()).sum();
+                assert!(i.output.per_sample() <= 1 << 28 && weights <= 1 << 28, "{} {params:?}: {i:?}", spec.id);
+            }
+        }
+    }
+    assert!(answers > 1000, "{answers}");
 }

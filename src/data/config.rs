@@ -1,7 +1,7 @@
 //! Which data a project trains on.
 
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize, Serializer};
+use std::path::{Path, PathBuf};
 
 /// The data settings of a project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,6 +182,7 @@ pub struct Table {
 #[serde(default)]
 pub struct Csv {
     /// Where it is; relative paths begin at the project's folder.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// What separates columns; found out if not given.
     pub delimiter: Option<char>,
@@ -191,6 +192,11 @@ pub struct Csv {
     pub features: Vec<String>,
     /// Name of the target column; the last one if not given.
     pub target: Option<String>,
+}
+
+/// A path of bytes that are no text keeps what can be read of it; an error would cost the whole project.
+fn as_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 /// What is done to features; measured on the train part only.
