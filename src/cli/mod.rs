@@ -68,7 +68,11 @@ struct Usage(String);
 
 /// Reads the command line and carries out its command, if it has one.
 pub fn start() -> Start {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) if e.use_stderr() => return Start::Done(report(Err(Usage(one_line(&e)).into()))),
+        Err(help) => return Start::Done(report(help.print().map(|()| true).map_err(Into::into))),
+    };
     let result = match cli.command {
         None => match cli.project {
             Some(path) if !path.exists() => Err(unknown(&path)),
@@ -83,6 +87,14 @@ pub fn start() -> Start {
         Some(Command::Info(args)) => files::info(&args),
     };
     Start::Done(report(result))
+}
+
+/// What is wrong with the command line, without the usage that follows it.
+fn one_line(e: &clap::Error) -> String {
+    let text = e.render().to_string();
+    let end = ["\n\nUsage:", "\n\nFor more"].iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
+    let words: Vec<&str> = text[..end].trim_start_matches("error: ").split_whitespace().collect();
+    format!("{} (see --help)", words.join(" "))
 }
 
 fn unknown(path: &std::path::Path) -> anyhow::Error {

@@ -169,7 +169,7 @@ impl Progress {
     fn new(epochs: usize, batches: usize) -> Self {
         let plain = !std::io::stderr().is_terminal();
         let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(Some((epochs * batches) as u64), target);
+        let bar = ProgressBar::with_draw_target(Some(epochs.saturating_mul(batches) as u64), target);
         // The template is a constant of known form.
         let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}  {per_sec} left {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -126,6 +126,10 @@ impl DataConfig {
             (None, _) => None,
         };
         let scaling = self.scale.fit(&raw.features, width, &train);
+        if let Some(k) = scaling.iter().position(|(mean, by)| !mean.is_finite() || !by.is_finite()) {
+            let name = raw.feature_names.get(k).map_or("a feature", String::as_str);
+            return Err(DataError::new(format!("the numbers of \"{name}\" are too large to scale")));
+        }
         let coded = code(raw.target, self.labels)?;
         Ok(Dataset {
             feature_shape: Shape::batch(&raw.dims),
@@ -300,8 +304,14 @@ fn function(f: &Function, seed: u64) -> Result<Raw, DataError> {
     let samples = check_count(f.samples)?;
     let parsed =
         formula::parse(&f.formula).map_err(|e| DataError::new(format!("the formula \"{}\": {e}", f.formula)))?;
-    if !(f.from.is_finite() && f.to.is_finite() && f.from < f.to) {
-        return Err(DataError::new(format!("the range is from {} to {}; it must grow", f.from, f.to)));
+    if !(f.from < f.to && (f.to - f.from).is_finite()) {
+        return Err(DataError::new(format!(
+            "the range is from {} to {}; it must grow, by a finite length",
+            f.from, f.to
+        )));
+    }
+    if !(0.0..=1e30).contains(&f.noise) {
+        return Err(DataError::new(format!("the noise is {}; it must be from 0 to 1e30", f.noise)));
     }
     let xs: Vec<f64> = (0..samples).map(|i| f.from + (f.to - f.from) * i as f64 / (samples - 1) as f64).collect();
     let mut rng = stream(seed, 0x66_756e);

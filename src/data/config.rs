@@ -1,7 +1,7 @@
 //! Which data a project trains on.
 
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use serde::{Deserialize, Serialize, Serializer};
+use std::path::{Path, PathBuf};
 
 /// The data settings of a project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -197,6 +197,7 @@ pub struct Table {
 #[serde(default)]
 pub struct Csv {
     /// Where it is; relative paths begin at the project's folder.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// What separates columns; found out if not given.
     pub delimiter: Option<char>,
@@ -213,6 +214,7 @@ pub struct Csv {
 #[serde(default)]
 pub struct Idx {
     /// The file of pictures.
+    #[serde(serialize_with = "as_text")]
     pub images: PathBuf,
     /// The file of classes; the one of the usual name beside the pictures if not given.
     pub labels: Option<PathBuf>,
@@ -244,6 +246,7 @@ pub enum Layout {
 #[serde(default)]
 pub struct Folder {
     /// The folder of the sub-folders; a relative path begins at the project's folder.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// Pixels across, to which each picture is stretched.
     pub width: usize,
@@ -276,6 +279,7 @@ pub enum Channels {
 #[serde(default)]
 pub struct Npy {
     /// The file of features.
+    #[serde(serialize_with = "as_text")]
     pub features: PathBuf,
     /// The file of targets; if not given, the npz file of the features.
     pub targets: Option<PathBuf>,
@@ -295,6 +299,11 @@ pub struct Augment {
     pub flip: bool,
     /// Standard deviation of the noise on a pixel, whose range is 0 to 1.
     pub noise: f64,
+}
+
+/// A path of bytes that are no text keeps what can be read of it; an error would cost the whole project.
+fn as_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 /// What is done to features; measured on the train part only.

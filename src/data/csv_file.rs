@@ -93,11 +93,13 @@ pub(super) fn read(csv: &Csv, path: &Path) -> Result<Cells, DataError> {
         return Err(DataError::new(format!("{name} is empty; it needs at least one row of numbers")));
     }
     let delimiter = csv.delimiter.unwrap_or_else(|| find_delimiter(text));
-    let byte = u8::try_from(delimiter).map_err(|_| DataError::new(format!("'{delimiter}' cannot separate columns")))?;
+    if !delimiter.is_ascii() || ['"', '\n', '\r'].contains(&delimiter) {
+        return Err(DataError::new(format!("{delimiter:?} cannot separate columns")));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(byte)
+        .delimiter(delimiter as u8)
         .trim(csv::Trim::All)
         .from_reader(text);
     let mut lines = Vec::new();
@@ -108,7 +110,7 @@ pub(super) fn read(csv: &Csv, path: &Path) -> Result<Cells, DataError> {
         if !more {
             break;
         }
-        let line = record.position().map_or(0, |p| p.line() as usize);
+        let line = record.position().map_or(0, |p| p.line() as usize + breaks(&text[p.byte() as usize..]));
         if record.iter().all(<[u8]>::is_empty) {
             continue;
         }
@@ -126,24 +128,52 @@ pub(super) fn read(csv: &Csv, path: &Path) -> Result<Cells, DataError> {
             column.push(String::from_utf8_lossy(cell).into_owned());
         }
     }
+    if lines.is_empty() {
+        return Err(DataError::new(format!("{name} is empty; it needs at least one row of numbers")));
+    }
     let header = csv.header.unwrap_or_else(|| looks_like_header(&columns));
-    let names = if header {
+    let mut names: Vec<String> = Vec::new();
+    for (k, column) in columns.iter_mut().enumerate() {
+        let name = if header { column.remove(0) } else { String::new() };
+        names.push(match name.as_str() {
+            "" => format!("column {}", k + 1),
+            taken if names.contains(&name) => format!("{taken} (column {})", k + 1),
+            _ => name,
+        });
+    }
+    if header {
         lines.remove(0);
-        columns.iter_mut().map(|c| c.remove(0)).collect()
-    } else {
-        (1..=columns.len()).map(|i| format!("column {i}")).collect()
-    };
+    }
     if lines.is_empty() {
         return Err(DataError::new(format!("{name} has names of columns but no rows of data")));
     }
     Ok(Cells { delimiter, header, names, lines, columns })
 }
 
-/// The separator that splits the first lines into the same number of columns, the more the better.
+/// Line breaks between the end of a row and the next one, which the reader counts to the next one.
+fn breaks(text: &[u8]) -> usize {
+    text.iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|b| **b == b'\n').count()
+}
+
+/// The separator that splits the first lines into the same number of columns, the more the better. What stands in
+/// quotes neither separates nor ends a line.
 fn find_delimiter(text: &[u8]) -> char {
-    let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).take(20).collect();
+    let mut quoted = false;
+    let ends = |b: &u8| {
+        quoted ^= *b == b'"';
+        !quoted && *b == b'\n'
+    };
+    let lines: Vec<&[u8]> = text.split(ends).filter(|l| !l.is_empty()).take(20).collect();
+    let count = |line: &[u8], d: u8| {
+        let mut quoted = false;
+        let separates = |b: &&u8| {
+            quoted ^= **b == b'"';
+            !quoted && **b == d
+        };
+        line.iter().filter(separates).count()
+    };
     let score = |d: u8| {
-        let counts: Vec<usize> = lines.iter().map(|l| l.iter().filter(|b| **b == d).count()).collect();
+        let counts: Vec<usize> = lines.iter().map(|l| count(l, d)).collect();
         let first = counts.first().copied().unwrap_or(0);
         if first > 0 && counts.iter().all(|c| *c == first) { first + 1000 } else { first }
     };

@@ -5,7 +5,7 @@ use crate::tensor::{normal, stream};
 use rand::RngExt as _;
 use rand_pcg::Pcg64;
 
-/// A point of the plane and its label: ±1 for a class, else a number in [−1, 1].
+/// A point of the plane and its label: ±1 for a class, else a number.
 pub type Labelled = ([f64; 2], f64);
 
 /// `samples` points of `set` with noise 0 to 0.5.

@@ -221,8 +221,8 @@ impl Graph {
         if let Some(why) = self.refuse(w.from, w.to, w.input) {
             return Err(EditError::new(format!("{} to {}: {why}", self.label(w.from), self.label(w.to))));
         }
-        if w.output != 0 {
-            return Err(EditError::new(format!("{} has one output, number 0", self.label(w.from))));
+        if let Some(why) = self.no_pin(w) {
+            return Err(EditError::new(format!("{} to {}: {why}", self.label(w.from), self.label(w.to))));
         }
         if let Some(old) = self.inputs(w.to).into_iter().find(|x| x.input == w.input) {
             self.unlink(old);

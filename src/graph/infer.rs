@@ -1,7 +1,7 @@
 //! Shapes flow from the sources to the losses; what does not fit becomes a diagnostic.
 
 use crate::graph::{Diagnostic, Edit, Fix, Graph, Node, NodeId, Severity, Wire};
-use crate::ops::{Fault, Hint, InferCtx, Inferred, Inputs, Params, Role, Spec, Value, catalogue};
+use crate::ops::{Fault, Hint, InferCtx, Inferred, Inputs, Params, Role, Spec, Value, WeightSpec, catalogue};
 use crate::tensor::Shape;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +47,11 @@ impl Graph {
             if let Some(node) = self.node(id) {
                 self.infer_node(node, features, target, &mut out);
             }
+        }
+        let weights = out.nodes.values().map(elements).fold(0, usize::saturating_add);
+        if weights > MOST {
+            let message = format!("the weights are {weights} numbers; there can be at most 268 million");
+            out.diagnostics.push(Diagnostic::new(Severity::Error, None, message));
         }
         self.review(&mut out);
         out
@@ -104,6 +109,11 @@ impl Graph {
         }
         let params = node.filled();
         match (kind.infer)(&InferCtx { params: &params, inputs: &inputs, features, target }) {
+            Ok(inferred) if too_many(&inferred) => {
+                let message =
+                    format!("its output {} or its weights have more than 268 million numbers", inferred.output);
+                out.diagnostics.push(Diagnostic::new(Severity::Error, Some(node.id), message));
+            }
             Ok(inferred) => _ = out.nodes.insert(node.id, inferred),
             Err(fault) => out.diagnostics.push(self.diagnose(node, spec, fault, &inputs, &wires)),
         }
@@ -206,6 +216,19 @@ impl Graph {
         }
         seen
     }
+}
+
+/// Numbers per sample, or of weights, that no machine is asked for. It also keeps every product of two sizes in range.
+const MOST: usize = 1 << 28;
+
+fn too_many(inferred: &Inferred) -> bool {
+    inferred.output.per_sample() > MOST || elements(inferred) > MOST
+}
+
+/// Numbers of all weights of a node.
+fn elements(inferred: &Inferred) -> usize {
+    let of = |w: &WeightSpec| w.shape.iter().copied().fold(1, usize::saturating_mul);
+    inferred.weights.iter().map(of).fold(0, usize::saturating_add)
 }
 
 fn value_text(v: &Value) -> String {

@@ -71,7 +71,7 @@ impl Graph {
     }
 
     /// Why the ends of a wire do not exist at nodes that do; an unknown kind may have any pins.
-    fn no_pin(&self, w: Wire) -> Option<String> {
+    pub(super) fn no_pin(&self, w: Wire) -> Option<String> {
         let spec = |id: NodeId| self.node(id).and_then(|n| n.spec());
         if w.output != 0 && spec(w.from).is_some() {
             return Some(format!("there is no output {}", w.output));
@@ -242,7 +242,7 @@ impl Graph {
         if self.index.contains_key(&node.id) || node.id.0 == 0 {
             return Err(EditError::new(format!("id {} is given twice or is 0 (node \"{}\")", node.id.0, node.name)));
         }
-        if node.id.0 > MAX_ID {
+        if node.id.0 >= MAX_ID {
             return Err(EditError::new(format!("the id {} is impossibly large", node.id.0)));
         }
         if !node.pos.iter().all(|x| x.is_finite()) {
@@ -271,7 +271,7 @@ impl Graph {
     }
 }
 
-/// Ids beyond this are damage: nobody makes that many nodes.
+/// Ids from here on are damage: nobody makes that many nodes.
 const MAX_ID: u64 = 1 << 53;
 
 /// Pins of a node that takes any number of wires.

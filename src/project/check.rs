@@ -4,17 +4,6 @@ use crate::graph::{Graph, Node, NodeId, Wire};
 use crate::ops::{Inputs, Role};
 use std::collections::BTreeMap;
 
-/// Ids beyond this are damage: nobody makes that many nodes.
-const MAX_ID: u64 = 1 << 53;
-
-/// Refuses ids after which no further one could be given.
-pub fn ids(nodes: &[Node], next: u64) -> Result<(), String> {
-    match nodes.iter().map(|n| n.id.0).chain([next]).find(|id| *id > MAX_ID) {
-        Some(id) => Err(format!("the id {id} is impossibly large")),
-        None => Ok(()),
-    }
-}
-
 /// The wires that end in pins which exist; a warning for each of the others. Whether both nodes exist is for the
 /// graph to say.
 pub fn wires(nodes: &[Node], wires: Vec<Wire>, warnings: &mut Vec<String>) -> Vec<Wire> {

@@ -83,19 +83,19 @@ pub struct WeightV1 {
     pub data: Numbers,
 }
 
-/// Short tensors stay readable, long ones are base64 of little-endian `f32`.
+/// Short tensors stay readable, long ones are base64 of little-endian `f32` where that loses nothing.
 #[derive(Serialize, Deserialize)]
 pub enum Numbers {
     Plain(Vec<f64>),
     Base64(String),
 }
 
-/// Longest tensor that is written as plain numbers.
+/// Longest tensor of `f32` that is written as plain numbers.
 const PLAIN: usize = 64;
 
 impl Numbers {
     fn of(data: &[f64]) -> Self {
-        if data.len() <= PLAIN {
+        if data.len() <= PLAIN || data.iter().any(|x| f64::from(*x as f32) != *x) {
             return Numbers::Plain(data.to_vec());
         }
         let bytes: Vec<u8> = data.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect();
@@ -168,7 +168,6 @@ impl FileV1 {
                 return Err(format!("\"{}\": {why}", n.name));
             }
         }
-        check::ids(&nodes, self.next_id)?;
         let wires = check::wires(&nodes, self.wires.iter().map(wire).collect(), &mut warnings);
         let graph = Graph::restore(nodes, wires, self.frames, self.next_id).map_err(|e| e.to_string())?;
         check::acyclic(&graph)?;
@@ -181,7 +180,12 @@ impl FileV1 {
                 }
                 Ok(data) if data.iter().any(|x| !x.is_finite()) => Some("it holds NaN or infinite numbers".to_owned()),
                 Ok(data) => {
-                    weights.insert((NodeId(w.node), w.name.clone()), (w.shape, data));
+                    if weights.insert((NodeId(w.node), w.name.clone()), (w.shape, data)).is_some() {
+                        warnings.push(format!(
+                            "weight \"{}\" of node {} is there twice; the last one counts",
+                            w.name, w.node
+                        ));
+                    }
                     None
                 }
                 Err(why) => Some(why),

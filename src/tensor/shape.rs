@@ -55,9 +55,9 @@ impl Shape {
             Dim::Fixed(n) => *n,
         })
     }
-    /// Number of elements for a batch of `batch` samples.
+    /// Number of elements for a batch of `batch` samples; the largest number there is, if there are more.
     pub fn len(&self, batch: usize) -> usize {
-        self.lengths(batch).product()
+        self.lengths(batch).fold(1, usize::saturating_mul)
     }
     /// Product of the fixed axes: elements per sample where the first axis is `B`.
     pub fn per_sample(&self) -> usize {

@@ -108,7 +108,7 @@ pub(super) fn pooled(ctx: &InferCtx, axes: usize) -> Result<Inferred, Fault> {
             let fault = Fault::at(0, message).axis(x.rank() + k - 2);
             return Err(fault.hint(Hint::Set("kernel_size", Value::Int(fits))));
         };
-        let over = (len[k] + 2 * axis.padding - axis.kernel) % axis.stride > 0;
+        let over = !(len[k] + 2 * axis.padding - axis.kernel).is_multiple_of(axis.stride);
         // As in PyTorch, a window that begins beyond the image and the padding before it does not count.
         let begins = whole * axis.stride < len[k] + axis.padding;
         out[k] = whole + usize::from(ctx.params.bool("ceil_mode") && over && begins);
