@@ -46,7 +46,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 fn any_node(g: &Graph, n: u16) -> NodeId {
     let ids: Vec<NodeId> = g.nodes().map(|n| n.id).collect();
     let at = usize::from(n / 8);
-    if n % 8 == 0 || ids.is_empty() { NodeId(u64::from(n / 8) % 40) } else { ids[at % ids.len()] }
+    if n.is_multiple_of(8) || ids.is_empty() { NodeId(u64::from(n / 8) % 40) } else { ids[at % ids.len()] }
 }
 
 fn any_value(n: u16) -> Value {
@@ -78,7 +78,7 @@ fn any_name(g: &Graph, kind: &str, n: u16) -> String {
 
 /// A place; one in sixteen is none.
 fn any_place(a: u16, b: u16) -> [f32; 2] {
-    [if a % 16 == 0 { f32::NAN } else { f32::from(a) }, f32::from(b)]
+    [if a.is_multiple_of(16) { f32::NAN } else { f32::from(a) }, f32::from(b)]
 }
 
 fn any_frame(a: u16, b: u16) -> Frame {

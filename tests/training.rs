@@ -6,7 +6,7 @@ use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::{Precision, Value};
 use chainrule::project::parse;
 use chainrule::train::{
-    Command, Granularity, Limits, Listed as _, Moves, Optimizer, Schedule, Session, TrainConfig, Want, Worker,
+    Command, Granularity, Limits, Listed as _, Moves, Optimizer, Schedule, Session, Timeline, TrainConfig, Want, Worker,
 };
 use serde_json::Value as Json;
 use std::path::Path;
@@ -94,7 +94,7 @@ fn gradients_are_gathered_and_clipped_before_the_step() {
 }
 
 /// The network of a golden run: `linear N` and activations in a chain, then a loss.
-fn network(layers: &[&str]) -> Graph {
+fn network(layers: &[&str], image: Option<&[usize]>, indices: bool) -> Graph {
     let mut g = Graph::new();
     let add = |g: &mut Graph, kind: &str| {
         let id = g.next_id();
@@ -104,18 +104,40 @@ fn network(layers: &[&str]) -> Graph {
     let wire = |g: &mut Graph, from: NodeId, to: NodeId, input| {
         g.apply(&Edit::Connect(Wire { from, output: 0, to, input })).expect("a wire");
     };
+    let set = |g: &mut Graph, node: NodeId, name: &str, value: Value| {
+        g.apply(&Edit::SetParam { node, name: name.to_owned(), value }).expect("a parameter");
+    };
+    let reshape = |g: &mut Graph, from: NodeId, shape: Vec<i64>| {
+        let id = add(g, "reshape");
+        set(g, id, "shape", Value::Ints(shape));
+        wire(g, from, id, 0);
+        id
+    };
     let mut last = add(&mut g, "input");
+    if let Some(axes) = image {
+        last = reshape(&mut g, last, std::iter::once(-1).chain(axes.iter().map(|n| *n as i64)).collect());
+    }
     for layer in layers {
-        let (kind, size) = layer.split_once(' ').unwrap_or((layer, ""));
+        let mut words = layer.split(' ');
+        let kind = words.next().expect("a kind");
         let id = add(&mut g, kind);
-        if let Ok(n) = size.parse() {
-            let name = "out_features".to_owned();
-            g.apply(&Edit::SetParam { node: id, name, value: Value::Int(n) }).expect("a size");
+        for word in words {
+            let (name, number) = match (word.chars().next(), kind) {
+                (Some('k'), _) => ("kernel_size", &word[1..]),
+                (Some('p'), _) => ("padding", &word[1..]),
+                (_, "conv2d") => ("out_channels", word),
+                (_, "max_pool2d") => ("kernel_size", word),
+                _ => ("out_features", word),
+            };
+            set(&mut g, id, name, Value::Int(number.parse().expect("a whole number")));
         }
         wire(&mut g, last, id, 0);
         last = id;
     }
-    let y = add(&mut g, "target");
+    let mut y = add(&mut g, "target");
+    if indices {
+        y = reshape(&mut g, y, vec![-1]);
+    }
     wire(&mut g, y, last, 1);
     g
 }
@@ -123,16 +145,23 @@ fn network(layers: &[&str]) -> Graph {
 fn reproduces<S: Precision>(case: &Json, tolerance: f64) {
     let layers: Vec<&str> = case["layers"].as_array().expect("layers").iter().filter_map(Json::as_str).collect();
     let (rule, layers) = layers.split_last().expect("an optimiser at the end");
-    let lr: f64 = rule.split("lr=").nth(1).and_then(|t| t.parse().ok()).expect("a rate");
-    let optimizer = if rule.starts_with("sgd") { Optimizer::sgd(lr) } else { Optimizer::adam(lr) };
-    let rows = |t: &Json| numbers(t).chunks(shape(t)[1]).map(<[f64]>::to_vec).collect::<Vec<_>>();
+    let optimizer = Optimizer::parse(&rule.replace(' ', ",")).expect("an optimiser");
+    let rows = |t: &Json| {
+        let width = shape(t)[1..].iter().product::<usize>();
+        numbers(t).chunks(width).map(<[f64]>::to_vec).collect::<Vec<_>>()
+    };
     let table = Table { features: rows(&case["x"]), targets: rows(&case["y"]), ..Table::default() };
     let n = table.features.len();
     let config = DataConfig { source: Source::Table(table), train_share: 1.0, ..DataConfig::default() };
     let data = config.load(Path::new(".")).expect("the table").map(Arc::new);
-    let graph = network(layers);
-    let names: Vec<_> =
-        graph.nodes().filter(|n| n.kind == "linear").flat_map(|n| [(n.id, "weight"), (n.id, "bias")]).collect();
+    let axes = shape(&case["x"]);
+    let image = (axes.len() > 2).then_some(&axes[1..]);
+    let graph = network(layers, image, shape(&case["y"]).len() == 1);
+    let names: Vec<_> = graph
+        .nodes()
+        .filter(|n| ["linear", "conv2d", "batch_norm2d"].contains(&n.kind.as_str()))
+        .flat_map(|n| [(n.id, "weight"), (n.id, "bias")])
+        .collect();
     let start = case["start"].as_array().expect("weights");
     assert_eq!(start.len(), names.len(), "a place for each weight");
     let weights: WeightMap =
@@ -153,7 +182,7 @@ fn reproduces<S: Precision>(case: &Json, tolerance: f64) {
 #[test]
 fn whole_runs_agree_with_pytorch() {
     let runs = golden("training.json");
-    assert_eq!(runs.len(), 2);
+    assert_eq!(runs.len(), 3);
     for case in &runs {
         reproduces::<f64>(case, 1e-9);
         reproduces::<f32>(case, 1e-4);
@@ -276,4 +305,101 @@ fn the_worker_steps_runs_pauses_and_resets() {
     worker.send(Command::Reset);
     let again = wait(&|s| s.epoch == 0);
     assert!(again.history.is_empty());
+}
+
+/// A convolutional network with batch normalisation and dropout on the digits.
+const CNN: &str = r#"(
+  format_version: 1,
+  nodes: [
+    (id: 1, kind: "input", name: "x", at: (0.0, 0.0)),
+    (id: 2, kind: "reshape", name: "image", at: (0.0, 0.0), params: {"shape": Ints([-1, 1, 8, 8])}),
+    (id: 3, kind: "conv2d", name: "conv", at: (0.0, 0.0), params: {"out_channels": Int(4), "padding": Int(1)}),
+    (id: 4, kind: "batch_norm2d", name: "norm", at: (0.0, 0.0)),
+    (id: 5, kind: "relu", name: "relu", at: (0.0, 0.0)),
+    (id: 6, kind: "max_pool2d", name: "pool", at: (0.0, 0.0)),
+    (id: 7, kind: "flatten", name: "flat", at: (0.0, 0.0)),
+    (id: 8, kind: "dropout", name: "dropout", at: (0.0, 0.0)),
+    (id: 9, kind: "linear", name: "output", at: (0.0, 0.0), params: {"out_features": Int(10)}),
+    (id: 10, kind: "target", name: "y", at: (0.0, 0.0)),
+    (id: 11, kind: "cross_entropy_loss", name: "loss", at: (0.0, 0.0)),
+  ],
+  wires: [
+    (from: 1, to: 2, input: 0), (from: 2, to: 3, input: 0), (from: 3, to: 4, input: 0), (from: 4, to: 5, input: 0),
+    (from: 5, to: 6, input: 0), (from: 6, to: 7, input: 0), (from: 7, to: 8, input: 0), (from: 8, to: 9, input: 0),
+    (from: 9, to: 11, input: 0), (from: 10, to: 11, input: 1),
+  ],
+  data: (source: Digits, train_share: 0.8, seed: 42, scale: None, labels: Auto),
+  train: (optimizer: Adam(lr: 0.01), batch_size: 200, seed: 42, epochs: 5),
+)"#;
+
+fn cnn() -> Session<f32> {
+    let d = parse(CNN).expect("it reads").document;
+    let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
+    Session::new(Arc::new(d.graph), data, d.train).expect("it can run")
+}
+
+/// All that can be seen of a session: weights, position, and every value and gradient of the present batch.
+fn bits(s: &Session<f32>) -> (Vec<u32>, u64, usize, Vec<Vec<u32>>) {
+    let (plan, pass) = s.current();
+    let seen = |v: Option<chainrule::tensor::View<f32>>| v.map(|v| v.data.iter().map(|x| x.to_bits()).collect());
+    let cursor = if s.at_rest() { 0 } else { s.cursor() };
+    let nodes = s.graph().nodes().filter(|_| cursor > 0);
+    let tensors = nodes.flat_map(|n| [seen(pass.value(plan, n.id)), seen(pass.grad(plan, n.id))]);
+    (s.weights().values.iter().map(|w| w.to_bits()).collect(), s.steps(), cursor, tensors.flatten().collect())
+}
+
+#[test]
+fn five_hundred_instructions_back_and_forward_again_give_the_same_bits() {
+    for mut s in [session("spirals"), session("mlp_2_2_1"), cnn()] {
+        let mut timeline = Timeline::default();
+        // States are kept only now and then, so that most steps back are replayed.
+        while s.steps() < 40 {
+            if s.steps().is_multiple_of(16) {
+                timeline.record(&s);
+            }
+            s.step();
+        }
+        for _ in 0..5 {
+            s.advance();
+        }
+        let mut seen = vec![bits(&s)];
+        for _ in 0..500 {
+            assert!(timeline.back(&mut s, Granularity::Node));
+            seen.push(bits(&s));
+        }
+        for was in seen.iter().rev().skip(1) {
+            s.advance();
+            assert_eq!(bits(&s), *was);
+        }
+    }
+}
+
+#[test]
+fn phases_batches_and_epochs_can_be_taken_back_to_the_start_and_no_further() {
+    let mut s = session("iris");
+    let mut timeline = Timeline::default();
+    timeline.record(&s);
+    let start = s.export_weights();
+    while s.epoch() < 2 {
+        s.step();
+    }
+    let history = s.history().to_vec();
+    s.advance();
+    assert!(timeline.back(&mut s, Granularity::Epoch));
+    assert_eq!((s.epoch(), s.batch_index(), s.at_rest()), (2, 0, true));
+    assert!(timeline.back(&mut s, Granularity::Epoch));
+    assert_eq!((s.epoch(), s.batch_index()), (1, 0));
+    assert!(timeline.back(&mut s, Granularity::Batch));
+    assert_eq!((s.epoch(), s.batch_index()), (0, s.batches() - 1));
+    s.finish_phase();
+    s.finish_phase();
+    assert!(timeline.back(&mut s, Granularity::Phase));
+    assert_eq!(s.cursor(), s.current().0.forward_len());
+    assert!(timeline.back(&mut s, Granularity::Batch) && timeline.back(&mut s, Granularity::Epoch));
+    assert_eq!((s.steps(), s.export_weights()), (0, start));
+    assert!(!timeline.back(&mut s, Granularity::Node));
+    while s.epoch() < 2 {
+        s.step();
+    }
+    assert_eq!(s.history(), history, "a part that is run again is not drawn twice");
 }

@@ -6,7 +6,7 @@ use crate::cli::table::number;
 use crate::engine::{Instruction, Phase};
 use crate::graph::NodeId;
 use crate::tensor::{Stats, View, shape_text};
-use crate::train::Session;
+use crate::train::{Granularity, Session, Timeline};
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,6 +26,9 @@ pub struct Args {
     /// update. Without a phase it is the node's first.
     #[arg(long, value_name = "NODE[:PHASE]")]
     until: Option<String>,
+    /// Then take back so many instructions, bit for bit, and show what the one before computed.
+    #[arg(long, value_name = "N")]
+    back: Option<usize>,
 }
 
 /// Tensors up to this length are printed.
@@ -37,11 +40,21 @@ pub fn run(args: &Args) -> Result<bool> {
     let until = args.until.as_deref().map(|text| target(&session, text)).transpose()?;
     let steps = args.steps.unwrap_or(session.program().len());
     let mut out = std::io::stdout().lock();
+    let mut timeline = Timeline::default();
     for k in 0..steps {
+        timeline.record(&session);
         let Some(done) = session.advance() else { break };
         show(&session, k + 1, done, &mut out)?;
         if until.is_some_and(|(node, phase)| done.node == node && phase.is_none_or(|p| p == done.phase)) {
             break;
+        }
+    }
+    if let Some(n) = args.back {
+        let taken = (0..n).take_while(|_| timeline.back(&mut session, Granularity::Node)).count();
+        let cursor = if session.at_rest() { 0 } else { session.cursor() };
+        writeln!(out, "back {taken}: batch {}, before instruction {}", session.steps() + 1, cursor + 1)?;
+        if let Some(done) = cursor.checked_sub(1).map(|at| session.program()[at]) {
+            show(&session, cursor, done, &mut out)?;
         }
     }
     let (plan, pass) = session.current();

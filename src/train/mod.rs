@@ -11,6 +11,7 @@ mod scores;
 mod session;
 mod shots;
 mod snapshot;
+mod timeline;
 mod watch;
 mod worker;
 
@@ -27,4 +28,5 @@ pub use snapshot::{
     DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot, Terms,
     Thumb, Want,
 };
+pub use timeline::Timeline;
 pub use worker::{Command, Granularity, Notice, Speed, Worker};

@@ -63,6 +63,30 @@ pub struct StepReport {
     pub epoch_ended: bool,
 }
 
+/// The state of a run between two batches.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoint<S> {
+    weights: Vec<S>,
+    moves: Moves<S>,
+    pace: Pace,
+    watch: Watch<S>,
+    epoch: usize,
+    batch: usize,
+    step: u64,
+    sum: (f64, f64),
+}
+
+impl<S> Checkpoint<S> {
+    /// Batches completed.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+    /// Memory: the weights, the best ones, and at most four buffers of the optimiser.
+    pub fn bytes(&self) -> usize {
+        self.weights.len() * size_of::<S>() * 6 + size_of::<Self>()
+    }
+}
+
 /// Samples evaluated at once.
 const EVAL: usize = 256;
 /// Batch sizes whose memory for evaluation is kept.
@@ -177,6 +201,32 @@ impl<S: Precision> Session<S> {
         session.moves.set_tunings(session.weights.infos.iter().map(|i| i.tuning));
         session.moves.set_rate(session.pace.rate);
         Ok(session)
+    }
+
+    /// The present state; `None` while a batch is under way.
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint<S>> {
+        self.at_rest().then(|| Checkpoint {
+            weights: self.weights.values.clone(),
+            moves: self.moves.clone(),
+            pace: self.pace.clone(),
+            watch: self.watch.clone(),
+            epoch: self.epoch,
+            batch: self.batch,
+            step: self.step,
+            sum: self.sum,
+        })
+    }
+
+    /// Back to an earlier state of the same run. The curves keep what came after it.
+    pub(super) fn restore(&mut self, c: &Checkpoint<S>) {
+        self.weights.values.copy_from_slice(&c.weights);
+        self.moves.clone_from(&c.moves);
+        self.pace.clone_from(&c.pace);
+        self.watch.clone_from(&c.watch);
+        (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
+        (self.begun, self.short) = (false, false);
+        self.order.shuffle(self.epoch as u64);
+        self.pass.rewind();
     }
 
     /// Back to the start: the same initial weights, epoch 0, no history.
@@ -435,8 +485,11 @@ impl<S: Precision> Session<S> {
         let train = self.sum.0 / self.sum.1.max(1.0);
         self.sum = (0.0, 0.0);
         let test = self.has_test().then(|| self.sweep(Part::Test, |_, _| ()));
-        self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
-        thin(&mut self.history);
+        // A part of the run that is repeated is in the curve already.
+        if self.history.last().is_none_or(|p| p.step < self.step) {
+            self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
+            thin(&mut self.history);
+        }
         let loss = test.unwrap_or(train);
         self.pace.epoch_ended(&self.config.schedule, self.config.optimizer.lr(), self.epoch, loss);
         self.moves.set_rate(self.pace.rate);
@@ -450,6 +503,9 @@ impl<S: Precision> Session<S> {
     }
 
     fn track(&mut self) {
+        if self.tracks.first().and_then(|t| t.points.last()).is_some_and(|p| p[0] >= self.step as f64) {
+            return;
+        }
         for (k, t) in self.tracks.iter_mut().enumerate() {
             let norm = self.weights.grad(k).iter().map(|g| g.to64() * g.to64()).sum::<f64>().sqrt();
             let (moved, size) = self.moves.moved[k];
@@ -532,7 +588,7 @@ impl<S: Precision> Session<S> {
 }
 
 /// Forward and loss belong together; the rest are phases of their own.
-fn group(phase: Phase) -> Phase {
+pub(super) fn group(phase: Phase) -> Phase {
     if phase == Phase::Loss { Phase::Forward } else { phase }
 }
 

@@ -215,6 +215,8 @@ pub struct Snapshot {
     pub program: Arc<[Instruction]>,
     /// How many of them have run.
     pub cursor: usize,
+    /// The earliest batch that can be gone back to.
+    pub reach: Option<u64>,
     /// Whether no batch is under way.
     pub at_rest: bool,
     /// Memory for values, gradients and saved numbers.

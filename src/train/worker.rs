@@ -7,8 +7,8 @@ use crate::data::Dataset;
 use crate::engine::{Instruction, WeightMap};
 use crate::graph::{Diagnostic, Graph, NodeId};
 use crate::train::{
-    DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Session, SessionError, Snapshot, Thumb, TrainConfig,
-    Want,
+    DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Session, SessionError, Snapshot, Thumb, Timeline,
+    TrainConfig, Want,
 };
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
@@ -66,6 +66,8 @@ pub enum Command {
     Pause,
     /// Go a little and stop.
     Step(Granularity),
+    /// Go back a little and stop.
+    Back(Granularity),
     /// Back to the same initial weights.
     Reset,
     /// Other settings for the same run.
@@ -121,12 +123,19 @@ pub enum Notice {
         /// In words.
         what: String,
     },
+    /// There is nothing further back.
+    AtStart {
+        /// Of which revision.
+        revision: u64,
+    },
     /// The weights, as asked.
     Exported(WeightMap, u64),
 }
 
 /// Snapshots are at least this far apart while training runs.
 const FRAME: Duration = Duration::from_micros(16_600);
+/// While training runs, states to go back to are kept this far apart, so that going back takes about as long.
+const KEEP_EVERY: Duration = Duration::from_millis(25);
 /// Commands are looked for at least this often while training runs.
 const SLICE: Duration = Duration::from_millis(4);
 /// Maps and metrics are at least this far apart while training runs.
@@ -185,6 +194,9 @@ struct Trainer {
     out: SyncSender<Notice>,
     wake: Box<dyn Fn() + Send>,
     session: Option<Session<f32>>,
+    timeline: Timeline<f32>,
+    /// When the latest state was kept.
+    recorded: Instant,
     revision: u64,
     running: bool,
     /// Epochs done at the latest stop at the limit; the limit counts from there.
@@ -228,6 +240,8 @@ impl Trainer {
             out,
             wake,
             session: None,
+            timeline: Timeline::default(),
+            recorded: now,
             revision: 0,
             running: false,
             base: 0,
@@ -305,12 +319,17 @@ impl Trainer {
                 self.pause();
                 self.step(g, inbox);
             }
+            Command::Back(by) => {
+                self.pause();
+                self.back(by);
+            }
             Command::Reset => {
                 self.pause();
                 self.reported_bad = false;
                 self.base = 0;
                 if let Some(s) = &mut self.session {
                     s.reset();
+                    self.timeline.restart(s);
                 }
                 self.slow.at = None;
             }
@@ -320,6 +339,7 @@ impl Trainer {
                         self.base = 0;
                     }
                     s.set_config(config);
+                    self.timeline.restart(s);
                 }
             }
             Command::SetSpeed(speed) => {
@@ -329,6 +349,7 @@ impl Trainer {
             Command::SetWeight { node, name, element, value } => {
                 if let Some(s) = &mut self.session {
                     s.set_weight(node, &name, element, value);
+                    self.timeline.restart(s);
                 }
                 self.slow.at = None;
             }
@@ -339,6 +360,7 @@ impl Trainer {
             Command::RestoreBest => {
                 if let Some(s) = &mut self.session {
                     s.restore_best();
+                    self.timeline.restart(s);
                 }
                 self.slow.at = None;
             }
@@ -371,6 +393,7 @@ impl Trainer {
                     (None, Some(map)) if !fresh => _ = s.load_weights(&map),
                     _ => {}
                 }
+                self.timeline.restart(&s);
                 self.session = Some(s);
             }
             Err(error) => {
@@ -392,6 +415,16 @@ impl Trainer {
         // A full channel means that nobody listens; then nothing is lost by dropping.
         _ = self.out.try_send(notice);
         (self.wake)();
+    }
+
+    fn back(&mut self, by: Granularity) {
+        let Some(s) = &mut self.session else { return };
+        let moved = self.timeline.back(s, by);
+        self.slow.at = None;
+        self.reported_bad = false;
+        if !moved {
+            self.notify(Notice::AtStart { revision: self.revision });
+        }
     }
 
     fn step(&mut self, g: Granularity, inbox: &Receiver<Command>) {
@@ -417,6 +450,7 @@ impl Trainer {
                 }
             }
         }
+        self.timeline.record(s);
         self.slow.at = None;
         self.look_for_bad();
     }
@@ -446,6 +480,10 @@ impl Trainer {
                 s.advance();
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
+        }
+        if self.recorded.elapsed() >= KEEP_EVERY {
+            self.timeline.record(s);
+            self.recorded = Instant::now();
         }
         if s.at_rest()
             && s.batch_index() == 0
@@ -521,6 +559,7 @@ impl Trainer {
             steps_per_sec: self.rate.2,
             program,
             cursor: s.cursor(),
+            reach: self.timeline.reach(),
             at_rest: s.at_rest(),
             bytes,
             threads: crate::engine::threads(),

@@ -104,6 +104,8 @@ pub enum Action {
     TogglePlay,
     /// Runs up to the next border of this kind and stops.
     Step(Granularity),
+    /// Takes back what a step of this kind did.
+    Back(Granularity),
     /// Starts again from the same initial weights.
     Reset,
     /// How fast training runs.

@@ -148,6 +148,10 @@ impl App {
                 Notice::Finished { revision, reason } if revision == self.state.revision => {
                     self.toasts.push(Tone::Info, reason);
                 }
+                Notice::AtStart { revision } if revision == self.state.revision => {
+                    self.toasts
+                        .push(Tone::Info, "This is as far back as it goes: the start, or the latest change by hand.");
+                }
                 Notice::BadValue { revision, node, what } if revision == self.state.revision => {
                     let name = self.state.graph().node(node).map_or_else(String::new, |n| n.name.clone());
                     self.toasts.push(Tone::Error, format!("{name}: {what}"));

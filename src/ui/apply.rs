@@ -95,6 +95,7 @@ impl App {
             }
             Action::TogglePlay
             | Action::Step(_)
+            | Action::Back(_)
             | Action::Reset
             | Action::SetSpeed(_)
             | Action::SetWeight { .. }
@@ -152,6 +153,10 @@ impl App {
             Action::TogglePlay if self.state.running() => Command::Pause,
             Action::TogglePlay => Command::Run,
             Action::Step(granularity) => Command::Step(granularity),
+            Action::Back(granularity) => {
+                self.state.bad = None;
+                Command::Back(granularity)
+            }
             Action::Reset => {
                 self.state.bad = None;
                 Command::Reset

@@ -187,6 +187,11 @@ static TABLE: &[ActionInfo] = commands![
     Run 1 "Step batch" [key(Key::F7)] Action::Step(Granularity::Batch), trainable, true, "Run one training step on one batch.";
     Run 1 "Step epoch" [key(Key::F8)] Action::Step(Granularity::Epoch), trainable, true, "Run once through all training samples.";
     Run 1 "To end of batch" [key(Key::F9)] Action::Step(Granularity::ToEnd), trainable, false, "Finish the batch that was begun.";
+    Run 2 "Back one node" [shift(Key::F10)] Action::Back(Granularity::Node), trainable, true,
+        "Take back the latest instruction, bit for bit: values, gradients, weights, optimiser and random masks.";
+    Run 2 "Back one phase" [shift(Key::F6)] Action::Back(Granularity::Phase), trainable, true, "Go back to where this phase began.";
+    Run 2 "Back one batch" [shift(Key::F7)] Action::Back(Granularity::Batch), trainable, true, "Go back to where this batch began, or the one before.";
+    Run 2 "Back one epoch" [shift(Key::F8)] Action::Back(Granularity::Epoch), trainable, true, "Go back to where this epoch began, or the one before.";
 
     Help 0 "Command palette…" [ctrl_shift(Key::P), ctrl(Key::K)] Action::ShowPalette, always, false, "Search all commands by name.";
     Help 0 "Keyboard shortcuts" [key(Key::F1), key(Key::Questionmark), shift(Key::Questionmark), shift(Key::Slash)]

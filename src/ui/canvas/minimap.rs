@@ -31,7 +31,7 @@ pub fn minimap(ui: &mut Ui, layout: &Layout, view: &mut View, theme: &Theme) -> 
     painter.add(mesh);
     painter.rect_stroke(to_map(view.visible()), 2.0, Stroke::new(1.0, theme.dim), StrokeKind::Inside);
     let zoom = format!("{:.0} %", view.zoom * 100.0);
-    painter.text(rect.right_top() + vec2(-6.0, 4.0), Align2::RIGHT_TOP, zoom, theme::mono(10.0), theme.dim);
+    painter.text(rect.right_top() + vec2(-2.0, -4.0), Align2::RIGHT_BOTTOM, zoom, theme::mono(10.0), theme.dim);
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked()) {
         view.center = world.center() + (at - rect.center()) / scale;
     }

@@ -145,7 +145,7 @@ fn foot(painter: &Painter, node: &NodeBox, view: &View, rect: Rect, shot: Option
     };
     painter.text(pos2(left, y), Align2::LEFT_CENTER, text, font.clone(), theme.dim);
     let norm = shot.and_then(|s| s.grad_stats).map(|g| g.norm);
-    let label = norm.map_or_else(|| "‖∂‖ —".to_owned(), |n| format!("‖∂‖ {}", short(n)));
+    let label = norm.map_or_else(|| "|∂| —".to_owned(), |n| format!("|∂| {}", short(n)));
     let colour = if norm.is_some() { theme.gradient } else { theme.dim };
     painter.text(pos2(right, y), Align2::RIGHT_CENTER, label, font, colour);
     let bar = Rect::from_min_max(pos2(left, rect.bottom() - 9.0 * z), pos2(right, rect.bottom() - 6.0 * z));
