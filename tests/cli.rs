@@ -272,7 +272,7 @@ fn step_stops_after_the_instruction_it_is_given() {
         ("loss:SEED", "seed", "loss"),
         ("output:update", "update", "output.weight"),
     ] {
-        let out = shell.ok(&format!("step mlp_2_2_1.ron --until {until}").replace("mlp_2_2_1", "xor"));
+        let out = shell.ok(&format!("step xor.ron --until {until}"));
         assert_eq!(tape(&out).last(), Some(&(phase.into(), node.into())), "{until}: {out}");
     }
     assert!(shell.ok("step xor.ron --until loss").contains("total loss 0."));
@@ -307,7 +307,7 @@ fn a_project_whose_every_sample_is_kept_back_cannot_train_step_check_or_be_evalu
     let shell = Shell::new();
     shell.write("kept.ron", &templates::shipped()[3].1.replace("train_share: 0.5", "train_share: 0.0"));
     for command in ["train", "step", "check", "eval --out pass.safetensors"] {
-        shell.fails(&format!("{command} kept.ron"), 1, &["sample"]);
+        shell.fails(&format!("{command} kept.ron"), 1, &["train share"]);
     }
 }
 
@@ -377,6 +377,7 @@ fn wrong_usage_is_two_and_a_file_that_is_not_there_one() {
         shell.fails(&format!("{command} broken.ron"), 1, &["broken.ron", "line 3, column"]);
     }
     shell.fails("nowhere.ron", 2, &["no file and no command", "train, eval"]);
-    shell.fails("tarin xor.ron", 2, &["tarin"]);
+    shell.fails("tarin xor.ron", 2, &["\"tarin\"", "train, eval"]);
+    shell.fails("xor.ron train", 2, &["train"]);
     shell.fails("--fast", 2, &["--fast"]);
 }

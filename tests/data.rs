@@ -364,7 +364,7 @@ fn formula() -> impl Strategy<Value = Case> {
             inner.clone().prop_map(call("sin", f64::sin)),
             inner.clone().prop_map(call("tanh", f64::tanh)),
             inner.clone().prop_map(call("abs", f64::abs)),
-            inner.prop_map(call("-", |a| -a)),
+            inner.prop_map(|a| Case { text: format!("(-{})", a.text), want: -a.want }),
         ]
     })
 }

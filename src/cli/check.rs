@@ -25,7 +25,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let loaded = load(&args.path)?;
     let document = &loaded.project.document;
     let graph = &document.graph;
-    let batch = loaded.batch::<f64>(SAMPLES);
+    let batch = loaded.batch::<f64>(SAMPLES)?;
     let inference = graph.infer(batch.features.as_ref(), batch.target.as_ref());
     let mut out = std::io::stdout().lock();
     nodes(graph, &inference, document.train.batch_size, &mut out)?;

@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> Result<bool> {
 }
 
 fn batch<S: Precision>(args: &Args, loaded: &Loaded) -> Result<Batch<S>> {
-    let (Some(inputs), Some(targets)) = (&args.inputs, &args.targets) else { return Ok(loaded.batch(usize::MAX)) };
+    let (Some(inputs), Some(targets)) = (&args.inputs, &args.targets) else { return loaded.batch(usize::MAX) };
     let (x, y) = (tensors::read(inputs, "inputs")?, tensors::read(targets, "targets")?);
     let rows = match (x.shape.first(), y.shape.first()) {
         (Some(&a), Some(&b)) if a == b && a > 0 => a,

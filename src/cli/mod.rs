@@ -14,7 +14,7 @@ mod tensors;
 mod train;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// See and debug how a neural network computes and learns.
@@ -70,12 +70,17 @@ struct Usage(String);
 pub fn start() -> Start {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) if e.use_stderr() => return Start::Done(report(Err(Usage(one_line(&e)).into()))),
+        Err(e) if e.use_stderr() => {
+            let first = std::env::args_os().nth(1).map(PathBuf::from);
+            let odd = first.filter(|p| !p.exists() && !is_option(p) && !commands().iter().any(|c| *p == Path::new(c)));
+            let why = odd.map_or_else(|| Usage(one_line(&e)), |p| unknown(&p));
+            return Start::Done(report(Err(why.into())));
+        }
         Err(help) => return Start::Done(report(help.print().map(|()| true).map_err(Into::into))),
     };
     let result = match cli.command {
         None => match cli.project {
-            Some(path) if !path.exists() => Err(unknown(&path)),
+            Some(path) if !path.exists() => Err(unknown(&path).into()),
             path => return Start::Window(path),
         },
         Some(Command::Train(args)) => train::run(&args),
@@ -97,10 +102,17 @@ fn one_line(e: &clap::Error) -> String {
     format!("{} (see --help)", words.join(" "))
 }
 
-fn unknown(path: &std::path::Path) -> anyhow::Error {
-    let names: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-    Usage(format!("there is no file and no command \"{}\"; the commands are {}", path.display(), names.join(", ")))
-        .into()
+fn is_option(argument: &Path) -> bool {
+    argument.as_os_str().as_encoded_bytes().starts_with(b"-")
+}
+
+fn commands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).chain(["help".to_owned()]).collect()
+}
+
+fn unknown(path: &Path) -> Usage {
+    let commands = commands().join(", ");
+    Usage(format!("there is no file and no command \"{}\"; the commands are {commands}", path.display()))
 }
 
 /// The exit code of a command that found all well (`true`) or problems (`false`), or failed; prints why it failed.

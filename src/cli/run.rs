@@ -98,10 +98,16 @@ pub struct Batch<S> {
 
 impl Loaded {
     /// The first batch that training sees, of at most `most` samples.
-    pub fn batch<S: Precision>(&self, most: usize) -> Batch<S> {
+    ///
+    /// # Errors
+    /// If there is data, but none to train on.
+    pub fn batch<S: Precision>(&self, most: usize) -> Result<Batch<S>> {
         let Some(d) = &self.data else {
-            return Batch { rows: 1, features: None, target: None, x: Vec::new(), y: Vec::new() };
+            return Ok(Batch { rows: 1, features: None, target: None, x: Vec::new(), y: Vec::new() });
         };
+        if d.train.is_empty() {
+            return Err(SessionError::NoSamples.into());
+        }
         let config = &self.project.document.train;
         let mut order = Order::new(&d.train, config.seed);
         order.shuffle(0);
@@ -111,6 +117,6 @@ impl Loaded {
         let mut y = vec![S::zero(); rows.len() * d.target_width()];
         d.gather_training(rows, 0, &mut x, &mut y);
         let (features, target) = (Some(d.feature_shape.clone()), Some(d.target_shape.clone()));
-        Batch { rows: rows.len(), features, target, x, y }
+        Ok(Batch { rows: rows.len(), features, target, x, y })
     }
 }
