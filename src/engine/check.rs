@@ -52,7 +52,7 @@ pub fn gradient_check(
     let grads = weights.grads.clone();
     let mut out = Vec::new();
     let mut probe = Pass::new(&plan);
-    for info in plan.infos.iter() {
+    for info in plan.infos.iter().filter(|i| i.trained()) {
         let analytic = |i: usize| grads[info.range.start + i];
         let start = weights.values[info.range.clone()].to_vec();
         let mut loss = |i: usize, by: f64| {

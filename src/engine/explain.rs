@@ -99,6 +99,7 @@ fn backward<S: Precision>(
                 weights: &own,
                 output: View { shape: &step.shape, data: &values[step.value.clone()] },
                 saved: &saved[step.saved.clone()],
+                mode: pass.mode(),
                 grad_output: View { shape: &step.shape, data: &probe },
                 grad_inputs: &mut grad_inputs,
                 grad_weights: &mut grad_weights,
@@ -149,6 +150,7 @@ fn forward<S: Precision>(
     let mut zeroed: Vec<Vec<S>> = shapes.iter().map(|s| vec![S::zero(); s.iter().product()]).collect();
     let mut output = vec![S::zero(); step.value.len()];
     let mut saved = vec![S::zero(); step.saved.len()];
+    let mut kept: Vec<Vec<S>> = step.buffers.iter().map(|k| weights.value(*k).to_vec()).collect();
     let mut terms = Vec::new();
     for w in 0..zeroed.len() {
         let info = &plan.infos[step.weights[w]];
@@ -157,6 +159,8 @@ fn forward<S: Precision>(
             zeroed[w][i] = v;
             let own: Vec<View<S>> = zeroed.iter().zip(&shapes).map(|(d, s)| View { shape: s, data: d }).collect();
             let target = ViewMut { shape: &step.shape, data: &mut output };
+            let kept = kept.iter_mut().zip(&step.buffers);
+            let mut buffers: Vec<_> = kept.map(|(data, k)| ViewMut { shape: &plan.infos[*k].shape, data }).collect();
             S::forward(
                 step.kind,
                 &mut Forward {
@@ -165,6 +169,9 @@ fn forward<S: Precision>(
                     weights: &own,
                     output: target,
                     saved: &mut saved,
+                    mode: pass.mode(),
+                    seed: pass.seed(step),
+                    buffers: &mut buffers,
                 },
             );
             zeroed[w][i] = S::zero();

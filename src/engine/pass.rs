@@ -3,9 +3,9 @@
 use crate::engine::plan::{Instruction, Phase, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
-use crate::ops::{Backward, Forward, Precision, Role};
+use crate::ops::{Backward, Forward, Mode, Precision, Role};
 use crate::tensor::kernels::simd::vectorised;
-use crate::tensor::{View, ViewMut};
+use crate::tensor::{View, ViewMut, mix};
 use smallvec::SmallVec;
 
 /// What moves the weights; the optimiser.
@@ -37,6 +37,8 @@ pub struct Pass<S> {
     /// Contributions that have arrived at each node's gradient.
     arrived: Vec<usize>,
     bad: Option<Bad>,
+    mode: Mode,
+    draw: u64,
 }
 
 type Many<T> = SmallVec<[T; 16]>;
@@ -51,7 +53,22 @@ impl<S: Precision> Pass<S> {
             cursor: 0,
             arrived: vec![0; plan.steps.len()],
             bad: None,
+            mode: Mode::Train,
+            draw: 0,
         }
+    }
+
+    /// Sets what the pass is for; training if nothing is said.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+    /// What the pass is for.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+    /// Seed of what is random in this pass: the same seed, the same dropout masks.
+    pub fn set_draw(&mut self, seed: u64) {
+        self.draw = seed;
     }
 
     /// Number of instructions done; the next one is `program()[cursor]`.
@@ -86,7 +103,7 @@ impl<S: Precision> Pass<S> {
                 if self.cursor == plan.forward_len() {
                     weights.grads.fill(S::zero());
                 }
-                self.seed(plan, at);
+                self.start_gradient(plan, at);
             }
             Phase::Backward => {
                 self.backward(plan, at, weights);
@@ -127,16 +144,21 @@ impl<S: Precision> Pass<S> {
         }
     }
 
-    fn forward(&mut self, plan: &Plan, at: usize, weights: &Weights<S>, x: &[S], y: &[S], phase: Phase) {
+    fn forward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, x: &[S], y: &[S], phase: Phase) {
         let step = &plan.steps[at];
+        let seed = self.seed(step);
         let (below, rest) = self.values.split_at_mut(step.value.start);
         let output = &mut rest[..step.value.len()];
         match step.kind.spec.role {
             Role::Features => output.copy_from_slice(x),
             Role::Target => output.copy_from_slice(y),
             Role::Compute | Role::Loss | Role::Penalty => {
-                let inputs = inputs(plan, step, below, &weights.values);
-                let own = own_weights(plan, step, &weights.values);
+                // A node's buffers lie behind its weights, and penalties have none.
+                let first = step.buffers.first().map_or(weights.values.len(), |k| plan.infos[*k].range.start);
+                let (trained, kept) = weights.values.split_at_mut(first);
+                let inputs = inputs(plan, step, below, trained);
+                let own = own_weights(plan, step, trained);
+                let mut buffers = pieces(plan, &step.buffers, kept, first);
                 S::forward(
                     step.kind,
                     &mut Forward {
@@ -145,6 +167,9 @@ impl<S: Precision> Pass<S> {
                         weights: &own,
                         output: ViewMut { shape: &step.shape, data: output },
                         saved: &mut self.saved[step.saved.clone()],
+                        mode: self.mode,
+                        seed,
+                        buffers: &mut buffers,
                     },
                 );
             }
@@ -154,8 +179,13 @@ impl<S: Precision> Pass<S> {
         }
     }
 
+    /// Seed of what is random in a node.
+    pub(super) fn seed(&self, step: &Step) -> u64 {
+        mix(self.draw, step.id.0)
+    }
+
     /// ∂L/∂(term) is the weight of the term; contributions of consumers may be added later.
-    fn seed(&mut self, plan: &Plan, at: usize) {
+    fn start_gradient(&mut self, plan: &Plan, at: usize) {
         let step = &plan.steps[at];
         if let Some(region) = &step.grad {
             self.grads[region.clone()].fill(S::of(step.loss_weight));
@@ -183,17 +213,9 @@ impl<S: Precision> Pass<S> {
                 ViewMut { shape, data }
             }));
         }
-        let mut grad_weights: Many<Option<ViewMut<S>>> = SmallVec::new();
-        let mut rest = weights.grads.as_mut_slice();
-        let mut start = 0;
-        for k in &step.weights {
-            let info = &plan.infos[*k];
-            let (_, tail) = std::mem::take(&mut rest).split_at_mut(info.range.start - start);
-            let (data, tail) = tail.split_at_mut(info.range.len());
-            rest = tail;
-            start = info.range.end;
-            grad_weights.push(Some(ViewMut { shape: &info.shape, data }));
-        }
+        let frozen = |k: &usize| plan.infos[*k].tuning.frozen;
+        let pieces = pieces(plan, &step.weights, &mut weights.grads, 0).into_iter().zip(&step.weights);
+        let mut grad_weights: Many<Option<ViewMut<S>>> = pieces.map(|(g, k)| (!frozen(k)).then_some(g)).collect();
         S::backward(
             step.kind,
             &mut Backward {
@@ -202,6 +224,7 @@ impl<S: Precision> Pass<S> {
                 weights: &views,
                 output: View { shape: &step.shape, data: &values[step.value.clone()] },
                 saved: &self.saved[step.saved.clone()],
+                mode: self.mode,
                 grad_output: View { shape: &step.shape, data: &below[own] },
                 grad_inputs: &mut grad_inputs,
                 grad_weights: &mut grad_weights,
@@ -307,6 +330,19 @@ pub(super) fn inputs<'a, S: Precision>(
 pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights: &'a [S]) -> Many<View<'a, S>> {
     let view = |k: &usize| View { shape: &plan.infos[*k].shape, data: &weights[plan.infos[*k].range.clone()] };
     step.weights.iter().map(view).collect()
+}
+
+/// The tensors numbered `of`, in growing order, out of a flat buffer that begins at `start`.
+fn pieces<'a, S>(plan: &'a Plan, of: &[usize], mut rest: &'a mut [S], mut start: usize) -> Many<ViewMut<'a, S>> {
+    let mut out = SmallVec::new();
+    for k in of {
+        let info = &plan.infos[*k];
+        let (_, tail) = std::mem::take(&mut rest).split_at_mut(info.range.start - start);
+        let (data, tail) = tail.split_at_mut(info.range.len());
+        (rest, start) = (tail, info.range.end);
+        out.push(ViewMut { shape: &info.shape, data });
+    }
+    out
 }
 
 /// The first element that is NaN or infinite. The sum of `x·0` is NaN exactly if there is one.

@@ -74,6 +74,8 @@ pub(super) struct Step {
     pub input_shapes: Vec<Vec<usize>>,
     /// Numbers of its weights in [`Weights::infos`].
     pub weights: Vec<usize>,
+    /// Numbers of its buffers there; they lie behind the weights.
+    pub buffers: Vec<usize>,
     /// Region of ∂L/∂output; none where no gradient arrives.
     pub grad: Option<Range<usize>>,
     /// Regions of the contributions to its inputs; none where no gradient flows.
@@ -156,10 +158,11 @@ impl Plan {
         let len: usize = shape.iter().product();
         let saved = inferred.saved.as_ref().map_or(0, |s| s.len(batch));
         let own = |name: &str| self.infos.iter().position(|i| i.node == id && i.name == name);
-        let weights = inferred.weights.iter().filter_map(|w| own(w.name)).collect();
+        let (buffers, weights) =
+            inferred.weights.iter().filter_map(|w| own(w.name)).partition(|k| self.infos[*k].buffer);
         let inputs: Vec<Source> = if kind.spec.role == Role::Penalty {
             let over = params.nodes("over");
-            let chosen = |i: &ParamInfo| i.name != "bias" && (over.is_empty() || over.contains(&i.node.0));
+            let chosen = |i: &ParamInfo| !i.buffer && i.name != "bias" && (over.is_empty() || over.contains(&i.node.0));
             self.infos.iter().enumerate().filter(|(_, i)| chosen(i)).map(|(k, _)| Source::Weight(k)).collect()
         } else {
             graph.inputs(id).iter().filter_map(|w| self.index.get(&w.from).map(|s| Source::Value(*s))).collect()
@@ -184,6 +187,7 @@ impl Plan {
             inputs,
             input_shapes,
             weights,
+            buffers,
             grad: None,
             awaited: 0,
             adds: false,
@@ -269,6 +273,7 @@ impl Plan {
                 let own = s.weights.iter().copied();
                 own.chain(s.inputs.iter().filter_map(|i| if let Source::Weight(k) = i { Some(*k) } else { None }))
             })
+            .filter(|k| self.infos[*k].trained())
             .collect();
         program.extend(trained.into_iter().map(|k| Instruction {
             phase: Phase::Update,

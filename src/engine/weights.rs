@@ -1,6 +1,6 @@
 //! The weights of a graph: one flat buffer for values, one for gradients.
 
-use crate::graph::{Graph, Inference, NodeId};
+use crate::graph::{Graph, Inference, NodeId, Tuning};
 use crate::tensor::{Init, Scalar, stream};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,6 +24,17 @@ pub struct ParamInfo {
     pub range: Range<usize>,
     /// How it starts.
     pub init: Init,
+    /// Whether the forward pass keeps it and no gradient moves it.
+    pub buffer: bool,
+    /// How it is trained.
+    pub tuning: Tuning,
+}
+
+impl ParamInfo {
+    /// Whether the optimiser moves it.
+    pub fn trained(&self) -> bool {
+        !self.buffer && !self.tuning.frozen
+    }
 }
 
 /// All weights and their gradients.
@@ -51,7 +62,9 @@ impl<S: Scalar> Weights<S> {
                 let mut rng = stream(seed, n.id.0.wrapping_mul(64).wrapping_add(k as u64));
                 values.extend(w.init.draw(len, &mut rng).into_iter().map(S::of));
                 let label = format!("{}.{}", n.name, w.name);
-                infos.push(ParamInfo { node: n.id, name: w.name, label, shape: w.shape.clone(), range, init: w.init });
+                let tuning = n.tuning.get(w.name).copied().unwrap_or_default();
+                let (shape, init, buffer) = (w.shape.clone(), w.init, w.buffer);
+                infos.push(ParamInfo { node: n.id, name: w.name, label, shape, range, init, buffer, tuning });
             }
         }
         let grads = vec![S::zero(); values.len()];

@@ -1,7 +1,7 @@
 //! Edits: the one way in.
 
 use crate::graph::store::{check_frame, check_name};
-use crate::graph::{Frame, Graph, Node, NodeId, Wire};
+use crate::graph::{Frame, Graph, Node, NodeId, Tuning, Wire};
 use crate::ops::{Inputs, Value};
 use petgraph::Direction;
 use petgraph::visit::EdgeRef;
@@ -51,6 +51,15 @@ pub enum Edit {
         /// New value.
         value: Value,
     },
+    /// Sets how one weight of a node is trained.
+    Tune {
+        /// Whose.
+        node: NodeId,
+        /// Name of the weight.
+        weight: String,
+        /// How.
+        tuning: Tuning,
+    },
     /// Places nodes, in canvas points.
     Move(Vec<(NodeId, [f32; 2])>),
     /// Gives a node another name.
@@ -85,6 +94,8 @@ impl Edit {
             Edit::Connect(_) => "Connect".into(),
             Edit::Disconnect(_) => "Disconnect".into(),
             Edit::SetParam { name, .. } => format!("Set {name}"),
+            Edit::Tune { weight, tuning, .. } if tuning.frozen => format!("Freeze {weight}"),
+            Edit::Tune { weight, .. } => format!("Tune {weight}"),
             Edit::Move(_) => "Move nodes".into(),
             Edit::Rename { name, .. } => format!("Rename to {name}"),
             Edit::AddFrame(_) => "Add frame".into(),
@@ -98,7 +109,7 @@ impl Edit {
     pub fn impact(&self) -> Impact {
         match self {
             Edit::Add(_) | Edit::Remove(_) | Edit::Connect(_) | Edit::Disconnect(_) => Impact::Structure,
-            Edit::SetParam { .. } => Impact::Parameters,
+            Edit::SetParam { .. } | Edit::Tune { .. } => Impact::Parameters,
             Edit::Move(_) | Edit::Rename { .. } | Edit::AddFrame(_) | Edit::RemoveFrame(_) | Edit::SetFrame(_) => {
                 Impact::Placement
             }
@@ -134,6 +145,7 @@ impl Graph {
             Edit::Connect(w) => self.connect(*w),
             Edit::Disconnect(w) => self.disconnect(*w),
             Edit::SetParam { node, name, value } => self.set_param(*node, name, value),
+            Edit::Tune { node, weight, tuning } => self.tune(*node, weight, *tuning),
             Edit::Move(places) => {
                 if let Some((id, _)) =
                     places.iter().find(|(id, p)| self.node(*id).is_none() || !p.iter().all(|x| x.is_finite()))
@@ -253,6 +265,20 @@ impl Graph {
         }
         let at = self.index[&id];
         self.inner[at].params.0.insert(name.to_owned(), value.clone());
+        Ok(())
+    }
+
+    fn tune(&mut self, id: NodeId, weight: &str, tuning: Tuning) -> Result<(), EditError> {
+        if let Some(why) = tuning.reject() {
+            return Err(EditError::new(why));
+        }
+        let at = *self.index.get(&id).ok_or_else(|| EditError::new(format!("there is no {}", self.label(id))))?;
+        let all = &mut self.inner[at].tuning;
+        if tuning == Tuning::default() {
+            all.remove(weight);
+        } else {
+            all.insert(weight.to_owned(), tuning);
+        }
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub use store::Graph;
 
 use crate::ops::{Kind, Params, Spec, catalogue};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The identity of a node: given once, never reused. The first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +49,8 @@ pub struct Node {
     pub name: String,
     /// The parameters that were set.
     pub params: Params,
+    /// How its weights are trained, by name; those that are not listed as usual.
+    pub tuning: BTreeMap<String, Tuning>,
     /// Top-left corner in canvas points.
     pub pos: [f32; 2],
 }
@@ -55,7 +58,7 @@ pub struct Node {
 impl Node {
     /// A node of a kind, with default parameters.
     pub fn new(id: NodeId, kind: &str, name: &str, pos: [f32; 2]) -> Self {
-        Node { id, kind: kind.into(), name: name.into(), params: Params::default(), pos }
+        Node { id, kind: kind.into(), name: name.into(), params: Params::default(), tuning: BTreeMap::new(), pos }
     }
     /// The catalogue's entry; `None` for an unknown kind.
     pub fn kind(&self) -> Option<&'static Kind> {
@@ -68,6 +71,38 @@ impl Node {
     /// All parameters, defaults filled in; those that were set for an unknown kind.
     pub fn filled(&self) -> Params {
         self.spec().map_or_else(|| self.params.clone(), |s| self.params.filled(s.params))
+    }
+}
+
+/// How one weight is trained; a parameter group of PyTorch's optimisers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tuning {
+    /// Whether it stays as it is (`requires_grad = False`).
+    pub frozen: bool,
+    /// Factor of the learning rate.
+    pub lr_factor: f64,
+    /// Weight decay in place of the optimiser's.
+    pub weight_decay: Option<f64>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning { frozen: false, lr_factor: 1.0, weight_decay: None }
+    }
+}
+
+impl Tuning {
+    /// Why these settings cannot be used, or `None` if they can.
+    pub fn reject(&self) -> Option<String> {
+        let wrong = |x: f64| !x.is_finite() || x < 0.0;
+        match self.weight_decay {
+            _ if wrong(self.lr_factor) => {
+                Some(format!("the factor of the learning rate is {}; it must be at least 0", self.lr_factor))
+            }
+            Some(decay) if wrong(decay) => Some(format!("the weight decay is {decay}; it must be at least 0")),
+            _ => None,
+        }
     }
 }
 

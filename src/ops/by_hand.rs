@@ -1,6 +1,6 @@
 //! Runs one kind on numbers that a test has worked out by hand.
 
-use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Kind, Params, Precision as _, Value, catalogue};
+use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Kind, Mode, Params, Precision as _, Value, catalogue};
 use crate::tensor::{Shape, View, ViewMut};
 
 /// The shape and the elements of an input.
@@ -17,6 +17,8 @@ pub struct Ran {
     pub grads: Vec<Option<Vec<f64>>>,
     /// ∂L/∂weight.
     pub weight_grads: Vec<Vec<f64>>,
+    /// The buffers after the forward pass.
+    pub kept: Vec<Vec<f64>>,
 }
 
 impl Ran {
@@ -58,13 +60,28 @@ pub fn run(id: &str, set: &[(&str, Value)], inputs: &[Tensor], delta: &[f64]) ->
 
 /// As [`run`], with weights.
 pub fn run_weighted(id: &str, set: &[(&str, Value)], inputs: &[Tensor], weights: &[Tensor], delta: &[f64]) -> Ran {
+    run_mode(Mode::Train, id, set, inputs, weights, delta)
+}
+
+/// As [`run_weighted`], with buffers after the weights, in training or evaluation.
+pub fn run_mode(
+    mode: Mode,
+    id: &str,
+    set: &[(&str, Value)],
+    inputs: &[Tensor],
+    weights: &[Tensor],
+    delta: &[f64],
+) -> Ran {
     let kind = kind(id);
     let shapes: Vec<Shape> = inputs.iter().map(|x| Shape::fixed(x.0)).collect();
     let params = params(kind, set);
     let inferred = infer(id, set, &shapes).expect("these shapes fit");
     let shape = inferred.output.concrete(1);
     let inputs: Vec<View<f64>> = inputs.iter().map(|x| View { shape: x.0, data: x.1 }).collect();
+    let (weights, kept) = weights.split_at(inferred.weights.iter().filter(|w| !w.buffer).count().min(weights.len()));
     let weights: Vec<View<f64>> = weights.iter().map(|x| View { shape: x.0, data: x.1 }).collect();
+    let mut kept: Vec<(&[usize], Vec<f64>)> = kept.iter().map(|x| (x.0, x.1.to_vec())).collect();
+    let mut buffers: Vec<_> = kept.iter_mut().map(|(shape, data)| ViewMut { shape, data }).collect();
     let mut output = vec![f64::NAN; inferred.output.len(1)];
     let mut saved = vec![f64::NAN; inferred.saved.as_ref().map_or(0, |s| s.len(1))];
     f64::forward(
@@ -75,6 +92,9 @@ pub fn run_weighted(id: &str, set: &[(&str, Value)], inputs: &[Tensor], weights:
             weights: &weights,
             output: ViewMut { shape: &shape, data: &mut output },
             saved: &mut saved,
+            mode,
+            seed: 5,
+            buffers: &mut buffers,
         },
     );
     let blank = |x: &View<f64>| vec![f64::NAN; x.data.len()];
@@ -94,13 +114,15 @@ pub fn run_weighted(id: &str, set: &[(&str, Value)], inputs: &[Tensor], weights:
             weights: &weights,
             output: View { shape: &shape, data: &output },
             saved: &saved,
+            mode,
             grad_output: View { shape: &shape, data: delta },
             grad_inputs: &mut grad_inputs,
             grad_weights: &mut grad_weights,
         },
     );
-    drop((grad_inputs, grad_weights));
-    Ran { shape, output, grads, weight_grads }
+    drop((grad_inputs, grad_weights, buffers));
+    let kept = kept.into_iter().map(|k| k.1).collect();
+    Ran { shape, output, grads, weight_grads, kept }
 }
 
 /// Fails where two lists of numbers differ by more than rounding.

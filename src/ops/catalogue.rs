@@ -12,6 +12,16 @@ pub static CATALOGUE: &[Kind] = &[
     // Layers
     Kind::of::<layer::Linear>(),
     Kind::of::<layer::Conv2d>(),
+    Kind::of::<layer::MaxPool1d>(),
+    Kind::of::<layer::MaxPool2d>(),
+    Kind::of::<layer::AvgPool1d>(),
+    Kind::of::<layer::AvgPool2d>(),
+    Kind::of::<layer::AdaptiveAvgPool2d>(),
+    Kind::of::<layer::UpsampleNearest2d>(),
+    Kind::of::<layer::BatchNorm1d>(),
+    Kind::of::<layer::BatchNorm2d>(),
+    Kind::of::<layer::Dropout>(),
+    Kind::of::<layer::GaussianNoise>(),
     Kind::of::<layer::Flatten>(),
     // Activations
     Kind::of::<activation::Identity>(),

@@ -33,8 +33,18 @@ pub struct InferCtx<'a> {
     pub target: Option<&'a Shape>,
 }
 
+/// What a pass is for; dropout and batch normalisation differ, as `Module.train()` and `Module.eval()` in PyTorch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// To learn from the batch.
+    #[default]
+    Train,
+    /// To use what was learnt.
+    Eval,
+}
+
 /// One node's forward computation: reads `inputs` and `weights`, must fill all of `output`.
-pub struct Forward<'a, S> {
+pub struct Forward<'a, 'b, S> {
     /// The node's parameters, defaults filled in.
     pub params: &'a Params,
     /// Values that arrive, in pin order.
@@ -45,6 +55,13 @@ pub struct Forward<'a, S> {
     pub output: ViewMut<'a, S>,
     /// [`Inferred::saved`] numbers kept for the backward pass.
     pub saved: &'a mut [S],
+    /// Training or evaluation.
+    pub mode: Mode,
+    /// Seed of what is random, another for every node and batch; the same again when a batch is run again.
+    pub seed: u64,
+    /// The node's buffers, such as running statistics, in the order of [`Inferred::weights`]. Only a training pass
+    /// may change them.
+    pub buffers: &'a mut [ViewMut<'b, S>],
 }
 
 /// One node's backward computation: from `grad_output` to the gradients of inputs and weights.
@@ -62,6 +79,8 @@ pub struct Backward<'a, 'b, S> {
     pub output: View<'a, S>,
     /// What the forward pass saved.
     pub saved: &'a [S],
+    /// That of the forward pass.
+    pub mode: Mode,
     /// ∂L/∂output.
     pub grad_output: View<'a, S>,
     /// ∂L/∂input, one per pin.

@@ -138,6 +138,19 @@ pub struct WeightSpec {
     pub shape: Vec<usize>,
     /// How it starts.
     pub init: Init,
+    /// Whether the forward pass keeps it, like running statistics, and no gradient moves it. Buffers come last.
+    pub buffer: bool,
+}
+
+impl WeightSpec {
+    /// A weight that training moves.
+    pub fn new(name: &'static str, shape: Vec<usize>, init: Init) -> Self {
+        WeightSpec { name, shape, init, buffer: false }
+    }
+    /// A tensor that the forward pass keeps.
+    pub fn buffer(name: &'static str, shape: Vec<usize>, init: Init) -> Self {
+        WeightSpec { buffer: true, ..WeightSpec::new(name, shape, init) }
+    }
 }
 
 /// The result of a shape rule.

@@ -1,13 +1,14 @@
 //! The file format, apart from the types in memory. Version 1.
 
 use crate::data::DataConfig;
-use crate::graph::{Frame, Graph, Node, NodeId, Wire};
+use crate::graph::{Frame, Graph, Node, NodeId, Tuning, Wire};
 use crate::ops::Params;
 use crate::project::{Document, Project, check};
 use crate::train::TrainConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
@@ -50,6 +51,8 @@ pub struct NodeV1 {
     pub at: (f32, f32),
     #[serde(default, skip_serializing_if = "is_empty")]
     pub params: Params,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tuning: BTreeMap<String, Tuning>,
 }
 
 fn is_empty(p: &Params) -> bool {
@@ -123,6 +126,7 @@ impl From<&Project> for FileV1 {
             name: n.name.clone(),
             at: (n.pos[0], n.pos[1]),
             params: n.params.clone(),
+            tuning: n.tuning.clone(),
         };
         let wire = |w: Wire| WireV1 { from: w.from.0, output: w.output, to: w.to.0, input: w.input };
         let weights = p.weights.iter().flatten().map(|((node, name), (shape, data))| WeightV1 {
@@ -155,10 +159,15 @@ impl FileV1 {
             .map(|n| {
                 let finite = |x: f32| if x.is_finite() { x } else { 0.0 };
                 let pos = [finite(n.at.0), finite(n.at.1)];
-                Node { params: n.params, ..Node::new(NodeId(n.id), &n.kind, &n.name, pos) }
+                Node { params: n.params, tuning: n.tuning, ..Node::new(NodeId(n.id), &n.kind, &n.name, pos) }
             })
             .collect();
         let wire = |w: &WireV1| Wire { from: NodeId(w.from), output: w.output, to: NodeId(w.to), input: w.input };
+        for n in &nodes {
+            if let Some(why) = n.tuning.values().find_map(Tuning::reject) {
+                return Err(format!("\"{}\": {why}", n.name));
+            }
+        }
         check::ids(&nodes, self.next_id)?;
         let wires = check::wires(&nodes, self.wires.iter().map(wire).collect(), &mut warnings);
         let graph = Graph::restore(nodes, wires, self.frames, self.next_id).map_err(|e| e.to_string())?;

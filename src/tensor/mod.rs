@@ -8,7 +8,7 @@ mod scalar;
 mod shape;
 mod view;
 
-pub use rng::{Init, normal, stream};
+pub use rng::{Init, mix, normal, stream};
 pub use scalar::Scalar;
 pub use shape::{Dim, Shape};
 pub use view::{Stats, View, ViewMut, shape_text};

@@ -5,11 +5,16 @@ use rand_pcg::Pcg64;
 
 /// The stream of random numbers numbered `stream` under `seed`. Streams do not overlap in practice.
 pub fn stream(seed: u64, stream: u64) -> Pcg64 {
+    Pcg64::seed_from_u64(mix(seed, stream))
+}
+
+/// The seed numbered `stream` under `seed`.
+pub fn mix(seed: u64, stream: u64) -> u64 {
     // SplitMix64's finaliser keeps neighbouring (seed, stream) pairs apart.
     let mut z = seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    Pcg64::seed_from_u64(z ^ (z >> 31))
+    z ^ (z >> 31)
 }
 
 /// How the elements of a new weight are drawn.

@@ -2,6 +2,7 @@
 
 use crate::tensor::kernels::matmul::{Mat, gemm_checked};
 use ndarray::NdFloat;
+use std::cell::RefCell;
 
 /// A floating-point element: `f32` to train, `f64` to check gradients with the very same code.
 pub trait Scalar: NdFloat + std::iter::Sum + Default {
@@ -18,6 +19,8 @@ pub trait Scalar: NdFloat + std::iter::Sum + Default {
     fn gemm(m: usize, k: usize, n: usize, a: Mat<Self>, b: Mat<Self>, out: &mut [Self], parallel: bool) {
         gemm_checked(m, k, n, a, b, out, Self::zero(), Self::one(), parallel);
     }
+    /// Calls `f` with the buffers that this thread keeps for later use.
+    fn shelf<R>(f: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R;
     /// eˣ, in a form that vectorises where there is one.
     #[inline(always)]
     fn fast_exp(self) -> Self {
@@ -36,6 +39,10 @@ pub trait Scalar: NdFloat + std::iter::Sum + Default {
 
 impl Scalar for f32 {
     const NAME: &'static str = "f32";
+    fn shelf<R>(f: impl FnOnce(&mut Vec<Vec<f32>>) -> R) -> R {
+        thread_local!(static SHELF: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) });
+        SHELF.with_borrow_mut(f)
+    }
     fn of(x: f64) -> Self {
         x as f32
     }
@@ -54,6 +61,10 @@ impl Scalar for f32 {
 
 impl Scalar for f64 {
     const NAME: &'static str = "f64";
+    fn shelf<R>(f: impl FnOnce(&mut Vec<Vec<f64>>) -> R) -> R {
+        thread_local!(static SHELF: RefCell<Vec<Vec<f64>>> = const { RefCell::new(Vec::new()) });
+        SHELF.with_borrow_mut(f)
+    }
     fn of(x: f64) -> Self {
         x
     }

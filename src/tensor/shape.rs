@@ -47,17 +47,17 @@ impl Shape {
     }
     /// Lengths of the axes for a batch of `batch` samples.
     pub fn concrete(&self, batch: usize) -> Vec<usize> {
-        self.0
-            .iter()
-            .map(|d| match d {
-                Dim::Batch => batch,
-                Dim::Fixed(n) => *n,
-            })
-            .collect()
+        self.lengths(batch).collect()
+    }
+    fn lengths(&self, batch: usize) -> impl Iterator<Item = usize> {
+        self.0.iter().map(move |d| match d {
+            Dim::Batch => batch,
+            Dim::Fixed(n) => *n,
+        })
     }
     /// Number of elements for a batch of `batch` samples.
     pub fn len(&self, batch: usize) -> usize {
-        self.concrete(batch).iter().product()
+        self.lengths(batch).product()
     }
     /// Product of the fixed axes: elements per sample where the first axis is `B`.
     pub fn per_sample(&self) -> usize {

@@ -3,7 +3,7 @@
 use crate::data::{Dataset, Task};
 use crate::engine::Plan;
 use crate::graph::NodeId;
-use crate::ops::{Forward, Kind, Params, Precision, Role};
+use crate::ops::{Forward, Kind, Mode, Params, Precision, Role};
 use crate::tensor::{View, ViewMut};
 
 /// Figures beside the loss.
@@ -144,7 +144,17 @@ pub(super) fn threshold<S: Precision>(kind: &'static Kind, params: &Params, nega
         let (p, y, mut out) = ([S::of(p)], [S::of(y)], [S::zero()]);
         let inputs = [View { shape: &[1, 1], data: &p }, View { shape: &[1, 1], data: &y }];
         let output = ViewMut { shape: &[], data: &mut out };
-        S::forward(kind, &mut Forward { params, inputs: &inputs, weights: &[], output, saved: &mut [] });
+        let mut ctx = Forward {
+            params,
+            inputs: &inputs,
+            weights: &[],
+            output,
+            saved: &mut [],
+            mode: Mode::Eval,
+            seed: 0,
+            buffers: &mut [],
+        };
+        S::forward(kind, &mut ctx);
         out[0].to64()
     };
     let gap = |p: f64| loss(p, positive) - loss(p, negative);

@@ -3,7 +3,8 @@
 use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
-use crate::ops::{Precision, Role};
+use crate::ops::{Mode, Precision, Role};
+use crate::tensor::{View, mix};
 use crate::train::metrics::{Metrics, Tally, prediction, threshold};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
@@ -166,13 +167,14 @@ impl<S: Precision> Session<S> {
             begun: false,
             short: false,
             sum: (0.0, 0.0),
-            history: Vec::new(),
+            history: Vec::with_capacity(KEEP + 1),
             tracks,
             threshold,
             prediction,
         };
         session.order.shuffle(0);
         session.moves.set_limits(session.config.limits);
+        session.moves.set_tunings(session.weights.infos.iter().map(|i| i.tuning));
         session.moves.set_rate(session.pace.rate);
         Ok(session)
     }
@@ -182,6 +184,7 @@ impl<S: Precision> Session<S> {
         self.weights = Weights::init(&self.graph, &self.inference, self.config.seed);
         self.moves = Moves::new(&self.config.optimizer, self.weights.values.len(), self.weights.infos.len());
         self.moves.set_limits(self.config.limits);
+        self.moves.set_tunings(self.weights.infos.iter().map(|i| i.tuning));
         self.pace = Pace::new(&self.config.schedule, self.config.optimizer.lr());
         self.moves.set_rate(self.pace.rate);
         self.watch = Watch::new(&self.weights.values);
@@ -361,10 +364,12 @@ impl<S: Precision> Session<S> {
             let (w, v) = (d.feature_width(), d.target_width());
             d.gather_training(rows, self.epoch as u64, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
         }
-        match &mut self.last {
-            Some((_, pass)) if self.short => pass.rewind(),
-            _ => self.pass.rewind(),
-        }
+        let pass = match &mut self.last {
+            Some((_, pass)) if self.short => pass,
+            _ => &mut self.pass,
+        };
+        pass.rewind();
+        pass.set_draw(mix(self.config.seed, self.step));
         self.begun = true;
     }
 
@@ -429,7 +434,7 @@ impl<S: Precision> Session<S> {
         self.batch = 0;
         let train = self.sum.0 / self.sum.1.max(1.0);
         self.sum = (0.0, 0.0);
-        let test = self.has_test().then(|| self.evaluate(Part::Test).loss);
+        let test = self.has_test().then(|| self.sweep(Part::Test, |_, _| ()));
         self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
         thin(&mut self.history);
         let loss = test.unwrap_or(train);
@@ -458,17 +463,23 @@ impl<S: Precision> Session<S> {
     /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
     pub fn evaluate(&mut self, part: Part) -> Report {
         let Some(data) = self.data.clone() else {
-            let loss = self.forward_rows(1).unwrap_or(f64::NAN);
-            return Report { loss, metrics: Metrics::None };
+            return Report { loss: self.sweep(part, |_, _| ()), metrics: Metrics::None };
         };
+        let mut tally = Tally::new(&data, self.threshold);
+        let loss = self.sweep(part, |rows, prediction| tally.add(rows, prediction));
+        Report { loss, metrics: tally.finish() }
+    }
+
+    /// Runs all samples of a part forward and shows `see` the rows and predictions of each chunk. The mean loss.
+    fn sweep(&mut self, part: Part, mut see: impl FnMut(&[usize], View<S>)) -> f64 {
+        let Some(data) = self.data.clone() else { return self.forward_rows(1).unwrap_or(f64::NAN) };
         let rows = match part {
             Part::Train => &data.train,
             Part::Test => &data.test,
         };
-        let mut tally = Tally::new(&data, self.threshold);
+        let (w, v) = (data.feature_width(), data.target_width());
         let mut sum = 0.0;
         for chunk in rows.chunks(EVAL) {
-            let (w, v) = (data.feature_width(), data.target_width());
             data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
             let Some(loss) = self.forward_rows(chunk.len()) else { continue };
             sum += loss * chunk.len() as f64;
@@ -476,10 +487,10 @@ impl<S: Precision> Session<S> {
                 && let Some((plan, pass)) = self.scratch.last()
                 && let Some(view) = pass.value(plan, id)
             {
-                tally.add(chunk, view);
+                see(chunk, view);
             }
         }
-        Report { loss: sum / rows.len() as f64, metrics: tally.finish() }
+        sum / rows.len() as f64
     }
 
     /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.
@@ -488,7 +499,8 @@ impl<S: Precision> Session<S> {
             Some(at) => self.scratch.remove(at),
             None => {
                 let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
-                let pass = Pass::new(&plan);
+                let mut pass = Pass::new(&plan);
+                pass.set_mode(Mode::Eval);
                 if self.scratch.len() == SCRATCH {
                     self.scratch.remove(0);
                 }

@@ -83,7 +83,7 @@ fn node<'a>(kind: &'a Kind, draw: &Draw) -> Option<Node<'a, f32>> {
     let inputs = shapes.iter().enumerate().map(|(k, s)| tensor(s.concrete(draw.batch), kind.spec.no_grad.contains(&k)));
     let inputs = inputs.collect();
     let weights = inferred.weights.iter().map(|w| tensor(w.shape.clone(), false)).collect();
-    Some(Node { kind, params, inputs, weights, inferred, batch: draw.batch })
+    Some(Node { kind, params, inputs, weights, inferred, batch: draw.batch, mode: Mode::Train })
 }
 
 /// The node's output, saved numbers and gradients, written over buffers full of `ink`.

@@ -84,10 +84,10 @@ impl Op for Conv2d {
         let (k, ci) = (conv.kernel, c / conv.groups);
         let fan_in = ci * k * k;
         let init = init::weight(ctx.params, fan_in, conv.out_channels * k * k);
-        let mut weights = vec![WeightSpec { name: "weight", shape: vec![conv.out_channels, ci, k, k], init }];
+        let mut weights = vec![WeightSpec::new("weight", vec![conv.out_channels, ci, k, k], init)];
         if ctx.params.bool("bias") {
             let init = init::bias(ctx.params, fan_in);
-            weights.push(WeightSpec { name: "bias", shape: vec![conv.out_channels], init });
+            weights.push(WeightSpec::new("bias", vec![conv.out_channels], init));
         }
         let output = Shape(vec![n, Dim::Fixed(conv.out_channels), Dim::Fixed(oh), Dim::Fixed(ow)]);
         let flops = (output.per_sample() * (2 * fan_in + weights.len() - 1)) as u64;

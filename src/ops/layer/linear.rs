@@ -70,9 +70,9 @@ impl Op for Linear {
         let mut output = front.to_vec();
         output.push(Dim::Fixed(outputs));
         let init = init::weight(ctx.params, inputs, outputs);
-        let mut weights = vec![WeightSpec { name: "weight", shape: vec![outputs, inputs], init }];
+        let mut weights = vec![WeightSpec::new("weight", vec![outputs, inputs], init)];
         if ctx.params.bool("bias") {
-            weights.push(WeightSpec { name: "bias", shape: vec![outputs], init: init::bias(ctx.params, inputs) });
+            weights.push(WeightSpec::new("bias", vec![outputs], init::bias(ctx.params, inputs)));
         }
         let output = crate::tensor::Shape(output);
         let flops = (output.per_sample() * (2 * inputs + weights.len() - 1)) as u64;

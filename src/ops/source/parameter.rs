@@ -42,7 +42,7 @@ impl Op for Parameter {
         let shape = output.concrete(1);
         let fan = shape.last().copied().unwrap_or(1);
         let init = init::weight(ctx.params, fan, shape.first().copied().unwrap_or(1));
-        Ok(Inferred { output, weights: vec![WeightSpec { name: "value", shape, init }], ..Inferred::default() })
+        Ok(Inferred { output, weights: vec![WeightSpec::new("value", shape, init)], ..Inferred::default() })
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {

@@ -10,6 +10,7 @@ mod sgd;
 mod shared;
 
 use crate::engine::Update;
+use crate::graph::Tuning;
 use crate::tensor::Scalar;
 use crate::tensor::kernels::simd::vectorised;
 use crate::train::described::{About, Chosen, Listed};
@@ -103,6 +104,8 @@ pub struct Moves<S> {
     step: u64,
     product: f64,
     norm: f64,
+    /// How each weight is trained, by number.
+    tunings: Vec<Tuning>,
     /// ‖Δw‖² and ‖w‖² of each weight at its last update, by number.
     pub moved: Vec<(f64, f64)>,
 }
@@ -124,6 +127,7 @@ impl<S: Scalar> Moves<S> {
             step: 0,
             product: 1.0,
             norm: f64::NAN,
+            tunings: vec![Tuning::default(); params],
             moved: vec![(0.0, 0.0); params],
         }
     }
@@ -145,6 +149,7 @@ impl<S: Scalar> Moves<S> {
             fresh.product = self.product;
         }
         std::mem::swap(&mut fresh.moved, &mut self.moved);
+        std::mem::swap(&mut fresh.tunings, &mut self.tunings);
         (fresh.limits, fresh.waiting) = (self.limits, self.waiting);
         std::mem::swap(&mut fresh.gathered, &mut self.gathered);
         *self = fresh;
@@ -160,6 +165,11 @@ impl<S: Scalar> Moves<S> {
             self.waiting = 0;
         }
         self.limits = limits;
+    }
+    /// How each weight is trained from now on, by number.
+    pub fn set_tunings(&mut self, tunings: impl Iterator<Item = Tuning>) {
+        self.tunings.clear();
+        self.tunings.extend(tunings);
     }
     /// The learning rate.
     pub fn rate(&self) -> f64 {
@@ -250,7 +260,12 @@ impl<S: Scalar> Update<S> for Moves<S> {
         let kernels: [&dyn Any; 2] = [&self.rule.kind.single, &self.rule.kind.double];
         let Some(kernel) = kernels.iter().find_map(|k| k.downcast_ref::<Kernel<S>>()) else { return };
         let mut step = Step { p: self.p, number: self.step, product: self.product };
-        step.p[0] = self.rate;
+        let tuning = self.tunings[param];
+        step.p[0] = self.rate * tuning.lr_factor;
+        let decay = self.rule.kind.about.params.iter().position(|p| p.name == "weight_decay");
+        if let (Some(decay), Some(at)) = (tuning.weight_decay, decay) {
+            step.p[at] = decay;
+        }
         let (mut moved, mut size) = (0.0, 0.0);
         let mut before = [S::zero(); BLOCK];
         for (n, (weight, grad)) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)).enumerate() {

@@ -1,0 +1,194 @@
+//! What the batch normalisations share. Source: Ioffe and Szegedy 2015; `torch.nn.BatchNorm1d` and `2d`.
+//!
+//! With m numbers per channel, mean μ and biased variance σ², x̂ = (x − μ)/√(σ² + ε), z = γx̂ + β. In training
+//! ∂L/∂x = γ/√(σ² + ε) · (δ − mean(δ) − x̂·mean(δx̂)), since μ and σ² depend on every x of the channel; in evaluation
+//! they are constants and ∂L/∂x = γδ/√(σ² + ε). Saved per channel: μ, then 1/√(σ² + ε).
+
+use crate::ops::{
+    Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Mode, ParamKind, ParamSpec, Reads, Role,
+    Spec, Value, WeightSpec,
+};
+use crate::tensor::kernels::simd::vectorised;
+use crate::tensor::{Dim, Init, Scalar, Shape};
+
+/// What the kinds say of themselves; they differ in the inputs they take.
+pub const fn spec(id: &'static str, label: &'static str, torch: &'static str, doc: &'static str) -> Spec {
+    Spec {
+        id,
+        label,
+        category: Category::Layer,
+        role: Role::Compute,
+        inputs: Inputs::Fixed(&["input"]),
+        no_grad: &[],
+        params: &[
+            ParamSpec {
+                name: "eps",
+                kind: ParamKind::Float { min: 1e-12, max: 1.0, log: true },
+                default: || Value::Float(1e-5),
+                unit: "",
+                doc: "Added to the variance, so that a constant channel does not divide by zero.",
+            },
+            ParamSpec {
+                name: "momentum",
+                kind: ParamKind::Float { min: 0.0, max: 1.0, log: false },
+                default: || Value::Float(0.1),
+                unit: "",
+                doc: "Share of the batch's statistics in the running ones, which evaluation uses.",
+            },
+            ParamSpec {
+                name: "affine",
+                kind: ParamKind::Bool,
+                default: || Value::Bool(true),
+                unit: "",
+                doc: "Whether each channel has a factor γ and an offset β that are learnt.",
+            },
+        ],
+        reads: Reads { inputs: true, weights: true, output: false },
+        formula: Formula {
+            forward: r"z = \gamma\,\hat x + \beta,\quad \hat x = \frac{x - \mu_B}{\sqrt{\sigma_B^2 + \varepsilon}}",
+            local: r"\frac{\partial z}{\partial \hat x} = \gamma,\quad \frac{\partial z}{\partial \gamma} = \hat x",
+            chain: r"\frac{\partial L}{\partial x} = \frac{\gamma}{\sqrt{\sigma_B^2 + \varepsilon}}\left(\delta - \bar\delta - \hat x\,\overline{\delta \hat x}\right),\quad \frac{\partial L}{\partial \gamma} = \sum \delta \hat x,\quad \frac{\partial L}{\partial \beta} = \sum \delta",
+        },
+        kinks: "",
+        doc,
+        torch,
+        onnx: "BatchNormalization",
+    }
+}
+
+/// The shape rule for inputs of one of these ranks.
+pub fn infer(ctx: &InferCtx, ranks: &[usize], wanted: &str) -> Result<Inferred, Fault> {
+    let x = &ctx.inputs[0];
+    let channels = match x.0.get(1) {
+        Some(Dim::Fixed(c)) if ranks.contains(&x.rank()) && *c > 0 => *c,
+        _ => return Err(Fault::at(0, format!("{x} arrives, but this normalisation needs {wanted}"))),
+    };
+    let mut weights = Vec::new();
+    if ctx.params.bool("affine") {
+        weights.push(WeightSpec::new("weight", vec![channels], Init::Constant(1.0)));
+        weights.push(WeightSpec::new("bias", vec![channels], Init::Constant(0.0)));
+    }
+    weights.push(WeightSpec::buffer("running_mean", vec![channels], Init::Constant(0.0)));
+    weights.push(WeightSpec::buffer("running_var", vec![channels], Init::Constant(1.0)));
+    let saved = Some(Shape::fixed(&[2, channels]));
+    Ok(Inferred { output: x.clone(), weights, saved, flops: 8 * x.per_sample() as u64 })
+}
+
+/// Lengths of an N×C×L view, and the runs of one channel in it.
+struct Layout {
+    samples: usize,
+    channels: usize,
+    run: usize,
+}
+
+impl Layout {
+    fn of(shape: &[usize]) -> Self {
+        Layout { samples: shape[0], channels: shape[1], run: shape[2..].iter().product() }
+    }
+    /// Numbers per channel.
+    fn count(&self) -> usize {
+        self.samples * self.run
+    }
+    /// The runs of channel `c`.
+    fn runs(&self, c: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let (run, step) = (self.run, self.channels * self.run);
+        (0..self.samples).map(move |n| n * step + c * run..n * step + (c + 1) * run)
+    }
+}
+
+/// The sum of `f(i)` over the runs of channel `c`, in double precision.
+fn sum<S: Scalar>(layout: &Layout, c: usize, f: impl Fn(usize) -> S) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0.0; 8];
+            for run in layout.runs(c) {
+                for (k, i) in run.enumerate() {
+                    lanes[k % 8] += f(i).to64();
+                }
+            }
+            lanes.iter().sum()
+        },
+    )
+}
+
+pub fn forward<S: Scalar>(ctx: &mut Forward<S>) {
+    let x = &ctx.inputs[0];
+    let layout = Layout::of(x.shape);
+    let count = layout.count();
+    let (eps, momentum) = (ctx.params.float("eps"), ctx.params.float("momentum"));
+    let (means, scales) = ctx.saved.split_at_mut(layout.channels);
+    for c in 0..layout.channels {
+        let (mean, var) = if ctx.mode == Mode::Train {
+            let mean = sum(&layout, c, |i| x.data[i]) / count as f64;
+            let centre = S::of(mean);
+            let squares = sum(&layout, c, |i| (x.data[i] - centre) * (x.data[i] - centre));
+            let var = squares / count as f64;
+            if let [running_mean, running_var] = &mut *ctx.buffers {
+                // PyTorch keeps the unbiased variance.
+                let unbiased = squares / (count as f64 - 1.0).max(1.0);
+                let mixed = |old: S, new: f64| S::of((1.0 - momentum) * old.to64() + momentum * new);
+                running_mean.data[c] = mixed(running_mean.data[c], mean);
+                running_var.data[c] = mixed(running_var.data[c], unbiased);
+            }
+            (mean, var)
+        } else {
+            let kept = |k: usize| ctx.buffers.get(k).map_or(0.0, |b| b.data[c].to64());
+            (kept(0), kept(1))
+        };
+        let scale = 1.0 / (var + eps).sqrt();
+        let (mean, scale) = (S::of(mean), S::of(scale));
+        (means[c], scales[c]) = (mean, scale);
+        let [gamma, beta] = match ctx.weights {
+            [gamma, beta] => [gamma.data[c], beta.data[c]],
+            _ => [S::one(), S::zero()],
+        };
+        vectorised(
+            #[inline(always)]
+            || {
+                for run in layout.runs(c) {
+                    for (x, z) in x.data[run.clone()].iter().zip(&mut ctx.output.data[run]) {
+                        *z = gamma * ((*x - mean) * scale) + beta;
+                    }
+                }
+            },
+        );
+    }
+}
+
+pub fn backward<S: Scalar>(ctx: &mut Backward<S>) {
+    let (x, delta) = (ctx.inputs[0].data, ctx.grad_output.data);
+    let layout = Layout::of(ctx.grad_output.shape);
+    let (means, scales) = ctx.saved.split_at(layout.channels);
+    for c in 0..layout.channels {
+        let (mean, scale) = (means[c], scales[c]);
+        let sum_delta = sum(&layout, c, |i| delta[i]);
+        let sum_hat = sum(&layout, c, |i| delta[i] * ((x[i] - mean) * scale));
+        if let [gamma, beta] = &mut *ctx.grad_weights {
+            if let Some(g) = gamma {
+                g.data[c] = S::of(sum_hat);
+            }
+            if let Some(b) = beta {
+                b.data[c] = S::of(sum_delta);
+            }
+        }
+        let Some(gx) = &mut ctx.grad_inputs[0] else { continue };
+        let factor = scale * ctx.weights.first().map_or(S::one(), |g| g.data[c]);
+        let (flat, along) = if ctx.mode == Mode::Train {
+            (S::of(sum_delta / layout.count() as f64), S::of(sum_hat / layout.count() as f64))
+        } else {
+            (S::zero(), S::zero())
+        };
+        vectorised(
+            #[inline(always)]
+            || {
+                for run in layout.runs(c) {
+                    let cells = gx.data[run.clone()].iter_mut().zip(&delta[run.clone()]).zip(&x[run]);
+                    for ((g, d), x) in cells {
+                        *g = factor * (*d - flat - (*x - mean) * scale * along);
+                    }
+                }
+            },
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! A training step allocates nothing after the first.
+
+use chainrule::project::parse;
+use chainrule::train::{Listed as _, Optimizer, Rule, Session, TrainConfig};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+fn count() {
+    COUNT.with(|c| c.set(c.get().map(|n| n + 1)));
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.dealloc(at, layout) }
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of this thread during `f`.
+fn allocations(f: impl FnOnce()) -> usize {
+    COUNT.with(|c| c.set(Some(0)));
+    f();
+    COUNT.with(|c| c.replace(None)).unwrap_or(0)
+}
+
+fn session(name: &str, change: impl FnOnce(&mut TrainConfig)) -> Session<f32> {
+    let text = std::fs::read_to_string(format!("projects/{name}.ron")).expect("it ships");
+    let mut d = parse(&text).expect("it reads").document;
+    change(&mut d.train);
+    let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
+    Session::new(Arc::new(d.graph), data, d.train).expect("it can run")
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+#[test]
+fn no_step_of_any_shipped_project_allocates() {
+    for (name, _) in chainrule::project::templates::shipped() {
+        let mut s = session(name, |_| ());
+        // The ends of two epochs, so that every buffer for evaluation is there.
+        while s.epoch() < 2 {
+            s.step();
+        }
+        let steps = s.batches().saturating_sub(1).clamp(1, 20);
+        let n = allocations(|| (0..steps).for_each(|_| _ = s.step()));
+        assert_eq!(n, 0, "{name}: {n} allocations in {steps} steps");
+    }
+}
+
+#[test]
+fn no_optimiser_allocates() {
+    for rule in Rule::all() {
+        let mut s = session("spirals", |t| t.optimizer = Optimizer::new(rule));
+        s.step();
+        let n = allocations(|| (0..5).for_each(|_| _ = s.step()));
+        assert_eq!(n, 0, "{}: {n} allocations", rule.about().id);
+    }
+}
