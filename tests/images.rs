@@ -181,7 +181,8 @@ fn every_damage_of_an_idx_file_is_named() {
 fn idx_files_that_do_not_belong_together_are_refused() {
     let f = folder();
     refused(load(&f, images(IMAGES)), &["cannot be read"]);
-    refused(load(&f, images("")), &["is a folder"]);
+    refused(load(&f, images(".")), &["is a folder"]);
+    refused(load(&f, images("")), &["choose the file of pictures"]);
     small(&f);
     refused(load(&f, images(LABELS)), &["there is no file of labels"]);
     let labels = |name: &str| Source::Idx(Idx { images: IMAGES.into(), labels: Some(name.into()), ..Idx::default() });

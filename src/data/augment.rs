@@ -8,7 +8,7 @@ use rand_pcg::Pcg64;
 impl Augment {
     /// Whether it changes anything.
     pub fn is_some(&self) -> bool {
-        self.shift > 0 || self.flip || self.noise > 0.0
+        self.shift > 0 || self.flip || self.noise != 0.0
     }
 
     /// Changes a picture of channels, height and width: to one side and down or up by at most `shift` pixels, what

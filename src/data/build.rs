@@ -9,7 +9,7 @@ use crate::data::{
 use crate::tensor::{Dim, Shape, normal, stream};
 use rand::RngExt as _;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Samples before they are split, scaled and coded.
@@ -384,6 +384,14 @@ fn table(t: &Table) -> Result<Raw, DataError> {
         parts: Parts::Both,
         ..Raw::new(vec![width], features.into(), target)
     })
+}
+
+/// Where a file or folder of the user is; relative paths begin at `base`.
+pub(super) fn place(path: &Path, base: &Path, what: &str) -> Result<PathBuf, DataError> {
+    if path.as_os_str().is_empty() {
+        return Err(DataError::new(format!("choose {what}")));
+    }
+    Ok(base.join(path))
 }
 
 /// The cells of a file that is part of the program.

@@ -1,6 +1,6 @@
 //! A folder of pictures with a sub-folder per class.
 
-use crate::data::build::{Raw, Target};
+use crate::data::build::{Raw, Target, place};
 use crate::data::idx::MOST_INFLATED;
 use crate::data::store::{Bytes, IN_MEMORY, Kind, Store};
 use crate::data::{Channels, DataError, Folder, Labels};
@@ -20,7 +20,8 @@ const NAMED: usize = 20;
 
 impl Folder {
     pub(super) fn raw(&self, base: &Path) -> Result<Raw, DataError> {
-        let (w, h, root) = (self.width, self.height, base.join(&self.path));
+        let root = place(&self.path, base, "a folder of pictures")?;
+        let (w, h) = (self.width, self.height);
         if ![w, h].iter().all(|n| (1..=MOST_SIDE).contains(n)) {
             return Err(DataError::new(format!(
                 "the pictures are to have {w}×{h} pixels; 1 to {MOST_SIDE} each can be"

@@ -3,7 +3,7 @@
 //! Format: two bytes 0, a type (8: unsigned bytes), the number of axes, the axes as big-endian `u32`, the elements
 //! (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits").
 
-use crate::data::build::{Parts, Raw, Target};
+use crate::data::build::{Parts, Raw, Target, place};
 use crate::data::store::{Bytes, IN_MEMORY, Kind, Store};
 use crate::data::{DataError, Idx, Labels, Layout};
 use flate2::read::MultiGzDecoder;
@@ -73,7 +73,7 @@ impl Idx {
     fn read(&self, base: &Path) -> Result<Pairs, DataError> {
         let at = |path: &PathBuf| base.join(path);
         let (store, [n, height, width], mut classes) =
-            pair(&at(&self.images), self.labels.as_ref().map(at).as_deref())?;
+            pair(&place(&self.images, base, "the file of pictures")?, self.labels.as_ref().map(at).as_deref())?;
         let Some(test) = &self.test_images else {
             return Ok(Pairs { store, height, width, classes, first: None });
         };

@@ -3,7 +3,7 @@
 //! Format: `\x93NUMPY`, version, length of the head, the head as a Python dictionary, the elements
 //! (NEP 1; `numpy.lib.format`).
 
-use crate::data::build::{Raw, Target, numbered_classes};
+use crate::data::build::{Raw, Target, numbered_classes, place};
 use crate::data::idx::MOST_INFLATED;
 use crate::data::store::{Bytes, IN_MEMORY, Kind, Store};
 use crate::data::{DataError, Labels, Npy};
@@ -31,7 +31,7 @@ struct Array {
 
 impl Npy {
     pub(super) fn raw(&self, base: &Path, labels: Labels) -> Result<Raw, DataError> {
-        let path = base.join(&self.features);
+        let path = place(&self.features, base, "the file of features")?;
         let x = open(&path, self.features_name.as_deref(), USUAL[0], IN_MEMORY)?;
         let targets = match &self.targets {
             Some(targets) => base.join(targets),

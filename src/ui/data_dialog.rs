@@ -1,13 +1,16 @@
 //! The data dialog: where samples come from, how they are split, scaled and labelled. A change takes effect at once.
 
-use crate::data::{DataConfig, Input, Labels, Playground, Scale, Set, Source, parse_formula};
+use crate::data::{Channels, DataConfig, Input, Labels, Layout, Playground, Scale, Set, Source, parse_formula};
 use crate::project::Change;
 use crate::ui::action::Action;
 use crate::ui::csv_form::CsvForm;
+use crate::ui::file_form::FileForm;
+use crate::ui::files::Pick;
 use crate::ui::modal::modal;
 use crate::ui::settings::push_change;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
+use crate::ui::widget::pictures;
 use egui::{ComboBox, Context, DragValue, Grid, Response, RichText, ScrollArea, Sense, TextEdit, Ui, pos2, vec2};
 use std::path::{Path, PathBuf};
 
@@ -17,25 +20,29 @@ pub enum Answer {
     Open,
     /// It is done.
     Closed,
-    /// A table is to be chosen in a file dialog.
-    Browse,
+    /// This is to be chosen in a file dialog.
+    Browse(Pick),
 }
 
 /// The texts under way.
 pub struct DataDialog {
     formula: String,
     csv: CsvForm,
+    files: FileForm,
     chosen: Option<PathBuf>,
 }
 
 /// The sources offered: a name, what it is, and a data set to begin with.
-const SOURCES: [(&str, &str, &str); 6] = [
+const SOURCES: [(&str, &str, &str); 9] = [
     ("No data", "Nothing to train on.", ""),
     ("Playground", "Points of the plane in two classes, or with a number each.", "spiral"),
     ("Function", "A formula in x, sampled evenly.", "sine"),
     ("Iris", "150 flowers of three kinds with four measures each (Fisher 1936).", "iris"),
     ("Digits", "1797 handwritten digits of 8×8 pixels.", "digits"),
     ("CSV file", "Your own table.", "csv"),
+    ("IDX files", "Pictures in the format of MNIST, plain or gzipped.", "idx"),
+    ("Folder", "Your own PNG and JPEG pictures, a sub-folder per class.", "folder"),
+    ("NumPy", "Your own arrays, npy or npz.", "npy"),
 ];
 
 fn source_name(source: &Source) -> &'static str {
@@ -57,11 +64,13 @@ impl DataDialog {
     /// The dialog on `config`; relative paths begin at `base`.
     pub fn new(config: &DataConfig, base: Option<PathBuf>) -> Self {
         let formula = if let Source::Function(f) = &config.source { f.formula.clone() } else { String::new() };
-        DataDialog { formula, csv: CsvForm::new(&config.source, base.unwrap_or_default()), chosen: None }
+        let base = base.unwrap_or_default();
+        let (csv, files) = (CsvForm::new(&config.source, base.clone()), FileForm::new(&config.source, base));
+        DataDialog { formula, csv, files, chosen: None }
     }
 
-    /// A table was chosen in the file dialog.
-    pub fn choose_table(&mut self, path: &Path) {
+    /// Something was chosen in the file dialog.
+    pub fn choose(&mut self, path: &Path) {
         self.chosen = Some(path.to_owned());
     }
 
@@ -69,7 +78,10 @@ impl DataDialog {
     pub fn ui(&mut self, ctx: &Context, state: &State, actions: &mut Vec<Action>) -> Answer {
         let old = state.document().data.clone();
         if let Some(path) = self.chosen.take() {
-            let source = self.csv.load(&path);
+            let source = match &old.source {
+                Source::Csv(_) => self.csv.load(&path),
+                source => self.files.choose(source, &path),
+            };
             actions.push(Action::Change(Change::Data(DataConfig { source, ..old.clone() })));
         }
         let answer = modal(ctx, "data", 760.0, Answer::Closed, |ui| {
@@ -95,11 +107,18 @@ impl DataDialog {
                             let about = SOURCES.iter().find(|s| s.0 == source_name(&old.source));
                             ui.label(about.map_or("", |s| s.1));
                         }
-                        Source::Idx(_) | Source::Folder(_) | Source::Npy(_) => {}
+                        Source::Idx(_) | Source::Folder(_) | Source::Npy(_) => {
+                            let (changed, pick) = self.files.ui(ui, &old.source);
+                            answer = pick.map(Answer::Browse);
+                            if let Some(source) = changed {
+                                form.actions.push(Action::Change(Change::Data(DataConfig { source, ..old.clone() })));
+                            }
+                            picture_settings(ui, &mut form);
+                        }
                         Source::Csv(csv) => {
                             let edited = self.csv.ui(ui, csv);
                             if edited.browse {
-                                answer = Some(Answer::Browse);
+                                answer = Some(Answer::Browse(Pick::Table));
                             }
                             if let Some(csv) = edited.changed {
                                 let source = Source::Csv(csv);
@@ -109,6 +128,9 @@ impl DataDialog {
                     }
                     if old.source != Source::None {
                         split(ui, &mut form);
+                        if state.dataset.as_ref().is_some_and(|d| d.picture.is_some()) {
+                            augmentation(ui, &mut form);
+                        }
                     }
                     summary(ui, state);
                 });
@@ -133,13 +155,21 @@ impl DataDialog {
         }
         for (name, about, preset) in SOURCES {
             if ui.selectable_label(now == name, name).on_hover_text(about).clicked() && now != name {
-                let new = match preset {
-                    "csv" => DataConfig { source: Source::Csv(Default::default()), train_share: 0.8, ..old.clone() },
-                    _ => DataConfig { seed: old.seed, ..DataConfig::preset(preset).unwrap_or_default() },
+                let file = match preset {
+                    "csv" => Some(Source::Csv(Default::default())),
+                    "idx" => Some(Source::Idx(Default::default())),
+                    "folder" => Some(Source::Folder(Default::default())),
+                    "npy" => Some(Source::Npy(Default::default())),
+                    _ => None,
+                };
+                let new = match file {
+                    Some(source) => DataConfig { source, train_share: 0.8, ..old.clone() },
+                    None => DataConfig { seed: old.seed, ..DataConfig::preset(preset).unwrap_or_default() },
                 };
                 if let Source::Function(f) = &new.source {
                     self.formula.clone_from(&f.formula);
                 }
+                self.files.show(&new.source);
                 actions.push(Action::Change(Change::Data(new)));
             }
         }
@@ -300,6 +330,69 @@ fn split(ui: &mut Ui, form: &mut Form) {
     });
 }
 
+fn picture_settings(ui: &mut Ui, form: &mut Form) {
+    const LAYOUTS: [(Layout, &str); 2] = [(Layout::Flat, "a row, B×HW"), (Layout::Image, "a picture, B×1×H×W")];
+    const CHANNELS: [(Channels, &str); 2] = [(Channels::Grey, "grey"), (Channels::Rgb, "red, green, blue")];
+    Grid::new("pictures").num_columns(2).min_col_width(120.0).spacing([12.0, 6.0]).show(ui, |ui| {
+        match form.old.source {
+            Source::Idx(_) => {
+                let count = |ui: &mut Ui, n: &mut Option<usize>, none: &'static str| {
+                    let mut k = n.unwrap_or(0);
+                    let text = move |k: f64, _: std::ops::RangeInclusive<usize>| {
+                        if k == 0.0 { none.to_owned() } else { k.to_string() }
+                    };
+                    let response = ui.add(DragValue::new(&mut k).speed(20).custom_formatter(text));
+                    *n = (k > 0).then_some(k);
+                    response
+                };
+                form.source(ui, "Train on the first", "How many pictures train.", |ui, s| match s {
+                    Source::Idx(i) => Some(count(ui, &mut i.train, "all that do not test")),
+                    _ => None,
+                });
+                form.source(ui, "Test with the last", "How many pictures test.", |ui, s| match s {
+                    Source::Idx(i) => Some(count(ui, &mut i.test, "all that do not train")),
+                    _ => None,
+                });
+                form.source(ui, "Shape", "Convolutions take pictures, linear layers a row.", |ui, s| match s {
+                    Source::Idx(i) => Some(choice(ui, "layout", &mut i.layout, &LAYOUTS)),
+                    _ => None,
+                });
+            }
+            Source::Folder(_) => {
+                form.source(ui, "Width", "Pixels across, to which every picture is stretched.", |ui, s| match s {
+                    Source::Folder(f) => Some(ui.add(DragValue::new(&mut f.width).range(1..=512))),
+                    _ => None,
+                });
+                form.source(ui, "Height", "Pixels down, to which every picture is stretched.", |ui, s| match s {
+                    Source::Folder(f) => Some(ui.add(DragValue::new(&mut f.height).range(1..=512))),
+                    _ => None,
+                });
+                form.source(ui, "Channels", "What of a pixel is used.", |ui, s| match s {
+                    Source::Folder(f) => Some(choice(ui, "channels", &mut f.channels, &CHANNELS)),
+                    _ => None,
+                });
+            }
+            _ => {}
+        }
+    });
+}
+
+fn augmentation(ui: &mut Ui, form: &mut Form) {
+    ui.add_space(8.0);
+    ui.label("Changes at random while training").on_hover_text("Drawn anew every epoch; what tests is not changed.");
+    Grid::new("augment").num_columns(2).min_col_width(120.0).spacing([12.0, 6.0]).show(ui, |ui| {
+        form.row(ui, "Shift", "Most pixels by which a picture is moved to any side.", |ui, c| {
+            Some(ui.add(DragValue::new(&mut c.augment.shift).speed(0.05).range(0..=64)))
+        });
+        form.row(ui, "Mirror", "Half of the pictures are mirrored left to right.", |ui, c| {
+            Some(ui.checkbox(&mut c.augment.flip, ""))
+        });
+        form.row(ui, "Pixel noise", "Standard deviation of the noise on a pixel, which is from 0 to 1.", |ui, c| {
+            Some(ui.add(DragValue::new(&mut c.augment.noise).speed(0.002).range(0.0..=1.0)))
+        });
+    });
+}
+
 fn choice<T: Copy + PartialEq>(ui: &mut Ui, salt: &str, value: &mut T, choices: &[(T, &'static str)]) -> Response {
     let now = choices.iter().find(|c| c.0 == *value).map_or("", |c| c.1);
     let combo = ComboBox::from_id_salt(salt).width(190.0).selected_text(now).show_ui(ui, |ui| {
@@ -331,6 +424,7 @@ fn summary(ui: &mut Ui, state: &State) {
             }
         });
     });
+    pictures::strip(ui, data, 10);
 }
 
 /// The samples as points, if they lie in a plane or on a curve.

@@ -44,8 +44,41 @@ pub enum Ask {
     Open,
     /// Where to save, and what to do afterwards.
     Save(Option<Then>),
-    /// A table for the data dialog.
+    /// Something for the data dialog.
+    Data(Pick),
+}
+
+/// What the data dialog needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// A table.
     Table,
+    /// A file in the format of MNIST.
+    Idx,
+    /// A folder.
+    Folder,
+    /// Arrays of NumPy.
+    Npy,
+}
+
+impl Pick {
+    /// What the file dialog is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Pick::Table => "Choose a table",
+            Pick::Idx => "Choose an IDX file",
+            Pick::Folder => "Choose a folder of pictures",
+            Pick::Npy => "Choose an array",
+        }
+    }
+    /// Endings of the files that can be meant; any if there are none.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            Pick::Table => &["csv", "tsv", "txt"],
+            Pick::Npy => &["npy", "npz"],
+            Pick::Idx | Pick::Folder => &[],
+        }
+    }
 }
 
 enum Purpose {
@@ -300,9 +333,9 @@ impl App {
                     .add_filter("Chainrule project", &["ron"])
                     .set_file_name(name)
                     .save_file(),
-                Ask::Table => {
-                    dialog.set_title("Choose a table").add_filter("Table", &["csv", "tsv", "txt"]).pick_file()
-                }
+                Ask::Data(Pick::Folder) => dialog.set_title(Pick::Folder.title()).pick_folder(),
+                Ask::Data(pick) if pick.endings().is_empty() => dialog.set_title(pick.title()).pick_file(),
+                Ask::Data(pick) => dialog.set_title(pick.title()).add_filter("Data", pick.endings()).pick_file(),
             };
             // The window may be gone by now.
             let _ = send.send(path);
@@ -326,9 +359,9 @@ impl App {
         match ask {
             Ask::Open => self.guarded(ctx, Then::OpenPath(path)),
             Ask::Save(then) => self.save_to(path, then),
-            Ask::Table => {
+            Ask::Data(_) => {
                 if let Some(Overlay::Data(dialog)) = self.overlays.last_mut() {
-                    dialog.choose_table(&path);
+                    dialog.choose(&path);
                 }
             }
         }

@@ -11,6 +11,7 @@ mod command_palette;
 mod csv_form;
 mod data_dialog;
 mod editing;
+mod file_form;
 mod files;
 mod menu;
 mod modal;

@@ -72,10 +72,10 @@ impl App {
             Overlay::Data(dialog) => match dialog.ui(ctx, &self.state, &mut self.actions) {
                 data_dialog::Answer::Open => true,
                 data_dialog::Answer::Closed => false,
-                data_dialog::Answer::Browse => {
+                data_dialog::Answer::Browse(pick) => {
                     // The dialog must lie below the file dialog that it asks for.
                     self.overlays.insert(depth, top);
-                    self.ask(Ask::Table);
+                    self.ask(Ask::Data(pick));
                     return;
                 }
             },

@@ -1,6 +1,6 @@
 //! A file dialog inside the window, for desktops that offer none.
 
-use crate::ui::files::Ask;
+use crate::ui::files::{Ask, Pick};
 use crate::ui::theme::{self, Theme};
 use egui::{Button, Context, Id, Key, Modal, RichText, ScrollArea, TextEdit};
 use std::path::{Path, PathBuf};
@@ -46,14 +46,15 @@ impl PathDialog {
         match self.ask {
             Ask::Open => "Open project",
             Ask::Save(_) => "Save project",
-            Ask::Table => "Choose a table",
+            Ask::Data(pick) => pick.title(),
         }
     }
 
     fn wanted(&self, name: &str) -> bool {
         let ending = Path::new(name).extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
         match self.ask {
-            Ask::Table => ["csv", "tsv", "txt"].contains(&ending.as_str()),
+            Ask::Data(Pick::Folder) => false,
+            Ask::Data(pick) => pick.endings().is_empty() || pick.endings().contains(&ending.as_str()),
             _ => ending == "ron",
         }
     }
@@ -85,6 +86,9 @@ impl PathDialog {
     /// Takes the path in the text field: a folder is entered, a file is the answer.
     fn accept(&mut self) -> Answer {
         let mut path = PathBuf::from(self.text.trim());
+        if self.ask == Ask::Data(Pick::Folder) && path.is_dir() {
+            return Answer::Chosen(path);
+        }
         if path.is_dir() {
             self.enter(path);
             return Answer::Open;
@@ -105,9 +109,9 @@ impl PathDialog {
                 }
                 Answer::Chosen(path)
             }
-            _ if path.exists() => Answer::Chosen(path),
+            _ if path.exists() && self.ask != Ask::Data(Pick::Folder) => Answer::Chosen(path),
             _ => {
-                self.trouble = Some("There is no such file.".to_owned());
+                self.trouble = Some("There is nothing of this name.".to_owned());
                 Answer::Open
             }
         }
@@ -168,7 +172,11 @@ impl PathDialog {
             }
             ui.add_space(6.0);
             ui.horizontal(|ui| {
-                let verb = if matches!(self.ask, Ask::Save(_)) { "Save" } else { "Open" };
+                let verb = match self.ask {
+                    Ask::Save(_) => "Save",
+                    Ask::Data(Pick::Folder) => "Choose this folder",
+                    _ => "Open",
+                };
                 if ui.button(verb).clicked() || entered {
                     let taken = self.accept();
                     if matches!(taken, Answer::Open) {
@@ -206,6 +214,18 @@ mod tests {
         assert!(matches!(dialog.accept(), Answer::Open));
         assert!(dialog.trouble.is_some());
         assert!(matches!(dialog.accept(), Answer::Chosen(p) if p.ends_with("nets/a.ron")));
+    }
+
+    #[test]
+    fn a_folder_of_pictures_is_chosen_not_entered() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.png"), "").unwrap();
+        let mut dialog = PathDialog::new(Ask::Data(Pick::Folder), folder.path(), "");
+        assert!(dialog.entries.is_empty());
+        assert!(matches!(dialog.accept(), Answer::Chosen(p) if p == folder.path().join("")));
+        dialog.text = folder.path().join("a.png").display().to_string();
+        assert!(matches!(dialog.accept(), Answer::Open));
+        assert!(dialog.trouble.is_some());
     }
 
     #[test]

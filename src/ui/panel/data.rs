@@ -5,11 +5,14 @@ use crate::ui::canvas::picture::short;
 use crate::ui::panel::nothing;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
+use crate::ui::widget::pictures;
 use egui::{RichText, Ui};
 use egui_extras::{Column, TableBuilder};
 
 /// Columns shown at most.
 const COLUMNS: usize = 24;
+/// Pictures shown.
+const PICTURES: usize = 12;
 
 /// Draws the panel.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -47,6 +50,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     for w in &data.warnings {
         ui.colored_label(theme.warning, w);
     }
+    pictures::strip(ui, data, PICTURES);
     let (fw, tw) = (data.feature_width(), data.target_width());
     let shown = fw.min(COLUMNS);
     let mut parts = vec![("unused", theme.dim); data.len()];

@@ -2,4 +2,5 @@
 
 pub mod formula;
 pub mod heat;
+pub mod pictures;
 pub mod value;
