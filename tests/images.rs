@@ -59,7 +59,7 @@ fn images(name: &str) -> Source {
 
 /// Fails unless the data set is refused with all of `words` in the reason.
 fn refused(loaded: Result<Dataset, String>, words: &[&str]) {
-    let why = loaded.err().expect("it is refused");
+    let why = loaded.expect_err("it is refused");
     for word in words {
         assert!(why.contains(word), "\"{why}\" does not say \"{word}\"");
     }
