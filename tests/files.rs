@@ -109,8 +109,9 @@ fn data() -> impl Strategy<Value = DataConfig> {
     let scale = prop::sample::select(vec![Scale::None, Scale::Standardise, Scale::MinMax]);
     let labels =
         prop::sample::select(vec![Labels::Auto, Labels::Index, Labels::ZeroOne, Labels::PlusMinus, Labels::OneHot]);
-    (source(), number(), any::<u64>(), scale, labels)
-        .prop_map(|(source, train_share, seed, scale, labels)| DataConfig { source, train_share, seed, scale, labels })
+    (source(), number(), any::<u64>(), scale, labels).prop_map(|(source, train_share, seed, scale, labels)| {
+        DataConfig { source, train_share, seed, scale, labels, ..DataConfig::default() }
+    })
 }
 
 /// Other values of the same types.
