@@ -20,8 +20,12 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<layer::UpsampleNearest2d>(),
     Kind::of::<layer::BatchNorm1d>(),
     Kind::of::<layer::BatchNorm2d>(),
+    Kind::of::<layer::LayerNorm>(),
+    Kind::of::<layer::GroupNorm>(),
     Kind::of::<layer::Dropout>(),
     Kind::of::<layer::GaussianNoise>(),
+    Kind::of::<layer::Prelu>(),
+    Kind::of::<layer::Embedding>(),
     Kind::of::<layer::Flatten>(),
     // Activations
     Kind::of::<activation::Identity>(),

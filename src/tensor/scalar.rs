@@ -12,6 +12,11 @@ pub trait Scalar: NdFloat + std::iter::Sum + Default {
     fn of(x: f64) -> Self;
     /// Exact widening to `f64`.
     fn to64(self) -> f64;
+    /// This number as that of an element of an axis of length `n`; `None` if it is none of `0..n`.
+    fn index(self, n: usize) -> Option<usize> {
+        let x = self.to64();
+        (x >= 0.0 && x < n as f64 && x.fract() == 0.0).then_some(x as usize)
+    }
     /// `out = a · b` with `a` m×k, `b` k×n and `out` m×n row-major, on one thread or on all.
     ///
     /// # Panics

@@ -17,6 +17,15 @@ pub(super) const fn switch(name: &'static str, default: fn() -> Value, doc: &'st
     ParamSpec { name, kind: ParamKind::Bool, default, unit: "", doc }
 }
 
+/// `eps` of the normalisations within a sample.
+pub(super) const EPS: ParamSpec = ParamSpec {
+    name: "eps",
+    kind: ParamKind::Float { min: 0.0, max: 1.0, log: true },
+    default: || Value::Float(1e-5),
+    unit: "",
+    doc: "Added to the variance, so that nothing is divided by zero where all numbers are equal.",
+};
+
 /// The parameter `name`, no less than `least`.
 pub(super) fn at_least(params: &Params, name: &str, least: i64) -> usize {
     params.int(name).max(least) as usize

@@ -62,7 +62,7 @@ impl Op for Gather {
         elementwise::blocks(ctx.output.data, m * inner, x.data.len(), |k, out| {
             let (x, index) = (&x.data[k * n * inner..][..n * inner], &index.data[k * m * inner..][..m * inner]);
             for (j, (out, i)) in out.iter_mut().zip(index).enumerate() {
-                *out = number(*i, n).map_or_else(S::nan, |i| x[i * inner + j % inner]);
+                *out = i.index(n).map_or_else(S::nan, |i| x[i * inner + j % inner]);
             }
         });
     }
@@ -76,18 +76,12 @@ impl Op for Gather {
             grad.fill(S::zero());
             let (index, delta) = (&index.data[k * m * inner..][..m * inner], &delta[k * m * inner..][..m * inner]);
             for (j, (delta, i)) in delta.iter().zip(index).enumerate() {
-                if let Some(i) = number(*i, n) {
+                if let Some(i) = i.index(n) {
                     grad[i * inner + j % inner] += *delta;
                 }
             }
         });
     }
-}
-
-/// The number of an element of an axis of length `n`.
-fn number<S: Scalar>(x: S, n: usize) -> Option<usize> {
-    let x = x.to64();
-    (x >= 0.0 && x < n as f64 && x.fract() == 0.0).then_some(x as usize)
 }
 
 #[cfg(test)]

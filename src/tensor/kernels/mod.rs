@@ -8,6 +8,7 @@ pub mod conv;
 pub mod elementwise;
 pub mod matmul;
 mod nest;
+pub mod norm;
 pub mod pool;
 pub mod reduce;
 mod scratch;
