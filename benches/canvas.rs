@@ -20,7 +20,7 @@ fn graph() -> Graph {
         for r in 0..rows {
             let id = NodeId(1 + c * rows + r);
             let kind = if c == 0 { "constant" } else { "add" };
-            let pos = [c as f32 * 220.0, r as f32 * 170.0];
+            let pos = [c as f32 * 360.0, r as f32 * 260.0];
             g.apply(&Edit::Add(Node::new(id, kind, &format!("n {}", id.0), pos))).expect("a new node");
             if c > 0 {
                 for (input, from) in [r, (r + 1) % rows].into_iter().enumerate() {

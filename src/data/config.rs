@@ -18,6 +18,7 @@ pub struct DataConfig {
     /// How classes are coded.
     pub labels: Labels,
     /// How pictures are changed at random when they train.
+    #[serde(skip_serializing_if = "Augment::is_default")]
     pub augment: Augment,
 }
 
@@ -299,6 +300,12 @@ pub struct Augment {
     pub flip: bool,
     /// Standard deviation of the noise on a pixel, whose range is 0 to 1.
     pub noise: f64,
+}
+
+impl Augment {
+    fn is_default(&self) -> bool {
+        *self == Augment::default()
+    }
 }
 
 /// A path of bytes that are no text keeps what can be read of it; an error would cost the whole project.
