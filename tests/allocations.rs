@@ -72,7 +72,7 @@ fn no_step_of_any_shipped_project_allocates() {
         }
         let steps = s.batches().saturating_sub(1).clamp(1, 20);
         let n = allocations(|| (0..steps).for_each(|_| _ = s.step()));
-        let packed = PACKED.iter().find(|p| p.0 == name).map_or(0, |p| p.1);
+        let packed = PACKED.iter().find(|p| p.0 == *name).map_or(0, |p| p.1);
         assert_eq!(n, packed * steps, "{name}: {n} allocations in {steps} steps");
     }
 }
