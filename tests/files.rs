@@ -1,8 +1,11 @@
 //! Project files: whatever is saved comes back, and whatever is damaged is told without harm.
 
-use chainrule::data::{Csv, DataConfig, Function, Input, Labels, Playground, Scale, Set, Source, Table};
+use chainrule::data::{
+    Augment, Channels, Csv, DataConfig, Folder, Function, Idx, Input, Labels, Layout, Npy, Playground, Scale, Set,
+    Source, Table,
+};
 use chainrule::engine::{WeightMap, Weights};
-use chainrule::graph::{Frame, Graph, Node, NodeId, Wire};
+use chainrule::graph::{Frame, Graph, Node, NodeId, Tuning, Wire};
 use chainrule::ops::{Inputs, Params, Role, Value, catalogue};
 use chainrule::project::{Document, LoadError, Project, load, parse, save, templates, to_text};
 use chainrule::tensor::Shape;
@@ -31,15 +34,18 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Kind, beginning of the name, parameters, distance to the id before, place.
-type NodeDraw = (String, String, Vec<(String, Value)>, u64, [f32; 2]);
+/// Kind, beginning of the name, parameters, distance to the id before, place, and how a weight is trained.
+type NodeDraw = (String, String, Vec<(String, Value)>, u64, [f32; 2], Option<(String, Tuning)>);
 
 fn node() -> impl Strategy<Value = NodeDraw> {
     let kinds: Vec<&str> = catalogue::CATALOGUE.iter().map(|k| k.spec.id).collect();
     let kind = prop_oneof![3 => prop::sample::select(kinds).prop_map(str::to_owned), 1 => any::<String>()];
     let param = prop_oneof![1 => any::<String>(), 2 => prop::sample::select(vec!["out_features", "shape", "over"])
         .prop_map(str::to_owned)];
-    (kind, "\\PC{0,40}", vec((param, value()), 0..4), 1u64..1000, any::<[f32; 2]>())
+    let tuning = (any::<bool>(), 0.0..1e30f64, prop::option::of(0.0..1e30f64))
+        .prop_map(|(frozen, lr_factor, weight_decay)| Tuning { frozen, lr_factor, weight_decay });
+    let tuning = prop::option::of((any::<String>(), tuning));
+    (kind, "\\PC{0,40}", vec((param, value()), 0..4), 1u64..1000, any::<[f32; 2]>(), tuning)
 }
 
 fn graph() -> impl Strategy<Value = Graph> {
@@ -48,10 +54,11 @@ fn graph() -> impl Strategy<Value = Graph> {
     (vec(node(), 0..7), wires, frames, 0u64..9).prop_map(|(nodes, wires, frames, ahead)| {
         let mut last = 0;
         let mut made = Vec::new();
-        for (k, (kind, name, params, step, pos)) in nodes.into_iter().enumerate() {
+        for (k, (kind, name, params, step, pos, tuning)) in nodes.into_iter().enumerate() {
             last += step;
             let params = Params(params.into_iter().collect());
-            made.push(Node { params, ..Node::new(NodeId(last), &kind, &format!("{name} {k}"), pos) });
+            let tuning = tuning.into_iter().collect();
+            made.push(Node { params, tuning, ..Node::new(NodeId(last), &kind, &format!("{name} {k}"), pos) });
         }
         let mut kept: Vec<Wire> = Vec::new();
         for (a, b, pin, output) in wires {
@@ -85,7 +92,24 @@ fn source() -> impl Strategy<Value = Source> {
     let names = || vec(any::<String>(), 0..3);
     let rows = || vec(vec(number(), 0..3), 0..4);
     let inputs = vec(prop::sample::select(Input::ALL.to_vec()), 0..5);
+    let path = || any::<String>().prop_map(PathBuf::from);
+    let maybe = || prop::option::of(any::<String>().prop_map(PathBuf::from));
     prop_oneof![
+        (path(), [maybe(), maybe(), maybe()], any::<Option<usize>>(), any::<bool>()).prop_map(
+            |(images, p, train, flat)| {
+                let [labels, test_images, test_labels] = p;
+                let layout = if flat { Layout::Flat } else { Layout::Image };
+                Source::Idx(Idx { images, labels, test_images, test_labels, train, test: train, layout })
+            }
+        ),
+        (path(), any::<usize>(), any::<usize>()).prop_map(|(path, width, height)| {
+            Source::Folder(Folder { path, width, height, channels: Channels::Rgb })
+        }),
+        (path(), maybe(), any::<Option<String>>(), any::<Option<String>>()).prop_map(
+            |(features, targets, features_name, targets_name)| {
+                Source::Npy(Npy { features, targets, features_name, targets_name })
+            }
+        ),
         Just(Source::None),
         Just(Source::Digits),
         Just(Source::Iris),
@@ -109,9 +133,20 @@ fn data() -> impl Strategy<Value = DataConfig> {
     let scale = prop::sample::select(vec![Scale::None, Scale::Standardise, Scale::MinMax]);
     let labels =
         prop::sample::select(vec![Labels::Auto, Labels::Index, Labels::ZeroOne, Labels::PlusMinus, Labels::OneHot]);
-    (source(), number(), any::<u64>(), scale, labels).prop_map(|(source, train_share, seed, scale, labels)| {
-        DataConfig { source, train_share, seed, scale, labels, ..DataConfig::default() }
-    })
+    let augment = prop_oneof![
+        Just(Augment::default()),
+        (any::<usize>(), any::<bool>(), number()).prop_map(|(shift, flip, noise)| Augment { shift, flip, noise }),
+    ];
+    (source(), number(), any::<u64>(), scale, labels, augment).prop_map(
+        |(source, train_share, seed, scale, labels, augment)| DataConfig {
+            source,
+            train_share,
+            seed,
+            scale,
+            labels,
+            augment,
+        },
+    )
 }
 
 /// Other values of the same types.

@@ -1,6 +1,6 @@
 //! Edits of a graph and their history, whatever the order they come in.
 
-use chainrule::graph::{Edit, Frame, Graph, Node, NodeId, Wire};
+use chainrule::graph::{Edit, Frame, Graph, Node, NodeId, Tuning, Wire};
 use chainrule::ops::{Inputs, ParamKind, Params, Role, Value, catalogue};
 use chainrule::project::{Change, Document, History};
 use chainrule::tensor::Shape;
@@ -81,6 +81,16 @@ fn any_place(a: u16, b: u16) -> [f32; 2] {
     [if a.is_multiple_of(16) { f32::NAN } else { f32::from(a) }, f32::from(b)]
 }
 
+/// How a weight is trained; some of it is refused.
+fn any_tuning(n: u16) -> Tuning {
+    let factor = [1.0, 0.5, 0.0, -1.0, f64::NAN, f64::INFINITY][usize::from(n) % 6];
+    Tuning {
+        frozen: n.is_multiple_of(4),
+        lr_factor: factor,
+        weight_decay: n.is_multiple_of(3).then_some(f64::from(n % 7) - 1.0),
+    }
+}
+
 fn any_frame(a: u16, b: u16) -> Frame {
     let [x, y] = any_place(b, a);
     Frame { id: u64::from(a % 4), title: format!("frame {b}"), rect: [x, y, 10.0, 10.0] }
@@ -88,7 +98,7 @@ fn any_frame(a: u16, b: u16) -> Frame {
 
 /// An edit that fits or almost fits.
 fn edit(g: &Graph, (which, [a, b, c, d]): Draw) -> Edit {
-    match which % 20 {
+    match which % 21 {
         0..6 => {
             let known = catalogue::CATALOGUE[usize::from(a) % catalogue::CATALOGUE.len()].spec.id;
             let kind = match a % 9 {
@@ -102,7 +112,11 @@ fn edit(g: &Graph, (which, [a, b, c, d]): Draw) -> Edit {
                 1 => NodeId(g.next_id().0 + u64::from(c % 5)),
                 _ => g.next_id(),
             };
-            Edit::Add(Node::new(id, kind, &any_name(g, kind, d), any_place(c, d)))
+            let mut node = Node::new(id, kind, &any_name(g, kind, d), any_place(c, d));
+            if d.is_multiple_of(5) {
+                node.tuning.insert("weight".into(), any_tuning(c));
+            }
+            Edit::Add(node)
         }
         6 => Edit::Remove((0..a % 4).map(|k| any_node(g, b.wrapping_mul(k + 1))).collect()),
         7..13 => {
@@ -111,7 +125,12 @@ fn edit(g: &Graph, (which, [a, b, c, d]): Draw) -> Edit {
                 1 => usize::MAX,
                 n => usize::from(n % 4),
             };
-            Edit::Connect(Wire { from: any_node(g, a), output: usize::from(d % 16 == 0), to: any_node(g, b), input })
+            Edit::Connect(Wire {
+                from: any_node(g, a),
+                output: usize::from(d.is_multiple_of(16)),
+                to: any_node(g, b),
+                input,
+            })
         }
         13 => {
             let wires = g.wires();
@@ -132,7 +151,8 @@ fn edit(g: &Graph, (which, [a, b, c, d]): Draw) -> Edit {
         15 => Edit::Move(vec![(any_node(g, a), any_place(b, c)), (any_node(g, d), any_place(c, d))]),
         16 => Edit::Rename { node: any_node(g, a), name: any_name(g, "relu", b) },
         17 => Edit::AddFrame(any_frame(a, b)),
-        18 => Edit::RemoveFrame(u64::from(a % 4)),
+        18 => Edit::Tune { node: any_node(g, a), weight: "weight".into(), tuning: any_tuning(b) },
+        19 => Edit::RemoveFrame(u64::from(a % 4)),
         _ => Edit::SetFrame(any_frame(a, b)),
     }
 }

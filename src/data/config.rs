@@ -218,10 +218,13 @@ pub struct Idx {
     #[serde(serialize_with = "as_text")]
     pub images: PathBuf,
     /// The file of classes; the one of the usual name beside the pictures if not given.
+    #[serde(serialize_with = "maybe_text")]
     pub labels: Option<PathBuf>,
     /// A file of pictures to test with.
+    #[serde(serialize_with = "maybe_text")]
     pub test_images: Option<PathBuf>,
     /// Their classes; the file of the usual name beside them if not given.
+    #[serde(serialize_with = "maybe_text")]
     pub test_labels: Option<PathBuf>,
     /// Train on the first so many; if not given, on all that do not test.
     pub train: Option<usize>,
@@ -283,6 +286,7 @@ pub struct Npy {
     #[serde(serialize_with = "as_text")]
     pub features: PathBuf,
     /// The file of targets; if not given, the npz file of the features.
+    #[serde(serialize_with = "maybe_text")]
     pub targets: Option<PathBuf>,
     /// The name of the features in an npz file; a usual one, such as `x`, if not given.
     pub features_name: Option<String>,
@@ -311,6 +315,11 @@ impl Augment {
 /// A path of bytes that are no text keeps what can be read of it; an error would cost the whole project.
 fn as_text<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
+}
+
+/// As [`as_text`].
+fn maybe_text<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|p| p.to_string_lossy()).serialize(to)
 }
 
 /// What is done to features; measured on the train part only.

@@ -1,6 +1,6 @@
 //! The graph itself and the questions one asks of it.
 
-use crate::graph::{EditError, Frame, Node, NodeId, Wire};
+use crate::graph::{EditError, Frame, Node, NodeId, Tuning, Wire};
 use crate::ops::{Inputs, Role, catalogue};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
@@ -247,6 +247,9 @@ impl Graph {
         }
         if !node.pos.iter().all(|x| x.is_finite()) {
             return Err(EditError::new(format!("\"{}\" has no finite place", node.name)));
+        }
+        if let Some(why) = node.tuning.values().find_map(Tuning::reject) {
+            return Err(EditError::new(format!("\"{}\": {why}", node.name)));
         }
         if self.names.contains_key(&node.name) {
             return Err(EditError::new(format!("the name \"{}\" is taken", node.name)));

@@ -163,11 +163,6 @@ impl FileV1 {
             })
             .collect();
         let wire = |w: &WireV1| Wire { from: NodeId(w.from), output: w.output, to: NodeId(w.to), input: w.input };
-        for n in &nodes {
-            if let Some(why) = n.tuning.values().find_map(Tuning::reject) {
-                return Err(format!("\"{}\": {why}", n.name));
-            }
-        }
         let wires = check::wires(&nodes, self.wires.iter().map(wire).collect(), &mut warnings);
         let graph = Graph::restore(nodes, wires, self.frames, self.next_id).map_err(|e| e.to_string())?;
         check::acyclic(&graph)?;
