@@ -3,13 +3,11 @@
 //! as many rectangles and lines, measured in the same run, is printed beside it.
 
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
-use chainrule::project::{Document, History};
-use chainrule::train::{Speed, Want};
+use chainrule::project::Document;
 use chainrule::ui::action::Action;
 use chainrule::ui::canvas::Canvas;
 use chainrule::ui::state::{Focus, State, Zoom};
 use criterion::{Criterion, criterion_group, criterion_main};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A grid of 40 columns of adds, each fed by two nodes of the column before.
@@ -35,26 +33,7 @@ fn graph() -> Graph {
 
 fn state(graph: Graph) -> State {
     let inference = Arc::new(graph.infer(None, None));
-    State {
-        history: History::new(Document { graph, ..Document::default() }),
-        inference,
-        dataset: None,
-        data_error: None,
-        selection: BTreeSet::new(),
-        hovered: None,
-        snapshot: None,
-        want: Want::default(),
-        speed: Speed::Full,
-        path: None,
-        origin: None,
-        focus: None,
-        zoom: None,
-        clipboard: None,
-        failed: None,
-        bad: None,
-        recovered: false,
-        revision: 0,
-    }
+    State { inference, ..State::new(Document { graph, ..Document::default() }) }
 }
 
 /// One frame: layout of the canvas and tessellation of what it painted.

@@ -66,11 +66,7 @@ fn ron_stays_in_the_project() {
 
 #[test]
 fn threads_stay_in_the_worker() {
-    only(
-        &["std::thread", "thread::spawn"],
-        &["train/worker.rs", "ui/files.rs"],
-        "there is one story about concurrency",
-    );
+    only(&["std::thread", "thread::spawn"], &["train/worker/", "ui/files.rs"], "there is one story about concurrency");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The window as a whole: receives from the worker, lays out the panels, gathers actions and has them applied.
 
-use crate::project::{self, Document, History, Settings};
-use crate::train::{Notice, Speed, WeightMap, Worker};
+use crate::project::{self, Document, Settings};
+use crate::train::{Notice, WeightMap, Worker};
 use crate::ui::action::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::files::Files;
@@ -72,29 +72,10 @@ impl App {
             o.quit_shortcuts.clear();
         });
         let wake = ctx.clone();
-        let history = History::new(Document::default());
-        let shown = history.document().clone();
+        let state = State::new(Document::default());
+        let shown = state.document().clone();
         let mut app = App {
-            state: State {
-                history,
-                inference: Arc::default(),
-                dataset: None,
-                data_error: None,
-                selection: Default::default(),
-                hovered: None,
-                snapshot: None,
-                want: Default::default(),
-                speed: Speed::Full,
-                path: None,
-                origin: None,
-                focus: None,
-                zoom: None,
-                clipboard: None,
-                failed: None,
-                bad: None,
-                recovered: false,
-                revision: 0,
-            },
+            state,
             worker: Worker::spawn(Box::new(move || wake.request_repaint())),
             canvas: Canvas::new(),
             dock: Dock::new(),

@@ -71,6 +71,30 @@ pub struct State {
 }
 
 impl State {
+    /// A document of which nothing is known yet.
+    pub fn new(document: Document) -> Self {
+        State {
+            history: History::new(document),
+            inference: Arc::default(),
+            dataset: None,
+            data_error: None,
+            selection: BTreeSet::new(),
+            hovered: None,
+            snapshot: None,
+            want: Want::default(),
+            speed: Speed::Full,
+            path: None,
+            origin: None,
+            focus: None,
+            zoom: None,
+            clipboard: None,
+            failed: None,
+            bad: None,
+            recovered: false,
+            revision: 0,
+        }
+    }
+
     /// The present document.
     pub fn document(&self) -> &Arc<Document> {
         self.history.document()

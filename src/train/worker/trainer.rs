@@ -1,136 +1,14 @@
-//! The thread that trains, and how the window talks to it.
-//!
-//! Down goes a channel of commands. Up come a bounded channel of notices that must not be missed, and one
-//! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
+//! What the thread does: obeys commands, trains in slices of time, steps, goes back.
 
+use super::publish::Slow;
+use super::{Command, Granularity, Notice, Speed};
 use crate::data::Dataset;
-use crate::engine::{Instruction, WeightMap};
-use crate::graph::{Diagnostic, Graph, NodeId};
-use crate::train::{
-    DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Session, SessionError, Snapshot, Thumb, Timeline,
-    TrainConfig, Want,
-};
-use std::collections::BTreeMap;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use crate::engine::WeightMap;
+use crate::graph::Graph;
+use crate::train::{Session, SessionError, Snapshot, Timeline, TrainConfig, Want};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// How far one press of a step key goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Granularity {
-    /// One instruction.
-    Node,
-    /// To the end of forward, seed, backward or update.
-    Phase,
-    /// To the end of the batch.
-    Batch,
-    /// To the end of the epoch.
-    Epoch,
-    /// To the end of the present batch, and nothing if none is under way.
-    ToEnd,
-}
-
-/// How fast training runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Speed {
-    /// As fast as it can.
-    Full,
-    /// Batches per second.
-    Steps(f64),
-    /// Instructions per second, to be watched.
-    Nodes(f64),
-}
-
-/// What the worker can be told.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Another document. Weights that fit stay, unless `weights` gives some or `fresh` asks for a new start.
-    Load {
-        /// Its number; snapshots carry it.
-        revision: u64,
-        /// What to train.
-        graph: Arc<Graph>,
-        /// On what.
-        data: Option<Arc<Dataset>>,
-        /// How.
-        config: TrainConfig,
-        /// Saved weights.
-        weights: Option<WeightMap>,
-        /// Whether to start from new weights.
-        fresh: bool,
-    },
-    /// Train until told otherwise.
-    Run,
-    /// Stop where it stands.
-    Pause,
-    /// Go a little and stop.
-    Step(Granularity),
-    /// Go back a little and stop.
-    Back(Granularity),
-    /// Back to the same initial weights.
-    Reset,
-    /// Other settings for the same run.
-    SetConfig(TrainConfig),
-    /// Another speed.
-    SetSpeed(Speed),
-    /// Overwrite one element of a weight.
-    SetWeight {
-        /// Whose.
-        node: NodeId,
-        /// Which.
-        name: String,
-        /// Flat index.
-        element: usize,
-        /// New value.
-        value: f64,
-    },
-    /// What snapshots should hold.
-    Want(Want),
-    /// Take back the weights of the epoch with the smallest loss.
-    RestoreBest,
-    /// Send the weights, answered by [`Notice::Exported`].
-    Export,
-    /// End the thread.
-    Shutdown,
-}
-
-/// What must not be missed.
-#[derive(Clone, Debug)]
-pub enum Notice {
-    /// The document cannot be trained.
-    Failed {
-        /// Of which revision.
-        revision: u64,
-        /// What is wrong with the graph.
-        diagnostics: Vec<Diagnostic>,
-        /// In one sentence.
-        message: String,
-    },
-    /// The run came to its end.
-    Finished {
-        /// Of which revision.
-        revision: u64,
-        /// Why it ended.
-        reason: String,
-    },
-    /// A NaN or infinity appeared; the run is paused.
-    BadValue {
-        /// Of which revision.
-        revision: u64,
-        /// Where it was born.
-        node: NodeId,
-        /// In words.
-        what: String,
-    },
-    /// There is nothing further back.
-    AtStart {
-        /// Of which revision.
-        revision: u64,
-    },
-    /// The weights, as asked.
-    Exported(WeightMap, u64),
-}
 
 /// Snapshots are at least this far apart while training runs.
 const FRAME: Duration = Duration::from_micros(16_600);
@@ -138,103 +16,37 @@ const FRAME: Duration = Duration::from_micros(16_600);
 const KEEP_EVERY: Duration = Duration::from_millis(25);
 /// Commands are looked for at least this often while training runs.
 const SLICE: Duration = Duration::from_millis(4);
-/// Maps and metrics are at least this far apart while training runs.
-const SLOW: Duration = Duration::from_millis(50);
-
-/// The thread, seen from the window.
-pub struct Worker {
-    commands: Sender<Command>,
-    slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
-    notices: Receiver<Notice>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Worker {
-    /// Starts the thread; `wake` is called when there is something to fetch.
-    ///
-    /// # Panics
-    /// If the system refuses a thread.
-    pub fn spawn(wake: Box<dyn Fn() + Send>) -> Self {
-        let (commands, inbox) = mpsc::channel();
-        let (out, notices) = mpsc::sync_channel(64);
-        let slot = Arc::new(Mutex::new(None));
-        let mut trainer = Trainer::new(Arc::clone(&slot), out, wake);
-        let thread = std::thread::Builder::new()
-            .name("trainer".into())
-            .spawn(move || trainer.serve(&inbox))
-            .expect("the system gives one more thread");
-        Worker { commands, slot, notices, thread: Some(thread) }
-    }
-
-    /// Tells it something. After the thread has ended, nothing happens.
-    pub fn send(&self, command: Command) {
-        _ = self.commands.send(command);
-    }
-    /// Takes the latest snapshot, if there is a new one.
-    pub fn latest(&self) -> Option<Arc<Snapshot>> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-    /// Takes all notices.
-    pub fn notices(&self) -> Vec<Notice> {
-        self.notices.try_iter().collect()
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.send(Command::Shutdown);
-        if let Some(t) = self.thread.take() {
-            _ = t.join();
-        }
-    }
-}
-
-struct Trainer {
-    slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
-    out: SyncSender<Notice>,
-    wake: Box<dyn Fn() + Send>,
-    session: Option<Session<f32>>,
-    timeline: Timeline<f32>,
+/// The state of the thread.
+pub(super) struct Trainer {
+    pub(super) slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    pub(super) out: SyncSender<Notice>,
+    pub(super) wake: Box<dyn Fn() + Send>,
+    pub(super) session: Option<Session<f32>>,
+    pub(super) timeline: Timeline<f32>,
     /// When the latest state was kept.
-    recorded: Instant,
-    revision: u64,
-    running: bool,
+    pub(super) recorded: Instant,
+    pub(super) revision: u64,
+    pub(super) running: bool,
     /// Epochs done at the latest stop at the limit; the limit counts from there.
-    base: usize,
+    pub(super) base: usize,
     /// When the present run began.
-    began: Instant,
-    speed: Speed,
-    want: Want,
-    reported_bad: bool,
-    due: Instant,
-    published: Instant,
-    rate: (Instant, u64, f64),
-    slow: Slow,
-}
-
-/// What is too dear to be computed for every snapshot.
-struct Slow {
-    at: Option<Instant>,
-    maps: BTreeMap<NodeId, Vec<Thumb>>,
-    map: Option<Arc<DecisionMap>>,
-    curve: Option<Arc<FittedCurve>>,
-    train: Report,
-    test: Report,
-    cost: Duration,
+    pub(super) began: Instant,
+    pub(super) speed: Speed,
+    pub(super) want: Want,
+    pub(super) reported_bad: bool,
+    pub(super) due: Instant,
+    pub(super) published: Instant,
+    pub(super) rate: (Instant, u64, f64),
+    pub(super) slow: Slow,
 }
 
 impl Trainer {
-    fn new(slot: Arc<Mutex<Option<Arc<Snapshot>>>>, out: SyncSender<Notice>, wake: Box<dyn Fn() + Send>) -> Self {
+    pub(super) fn new(
+        slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
+        out: SyncSender<Notice>,
+        wake: Box<dyn Fn() + Send>,
+    ) -> Self {
         let now = Instant::now();
-        let slow = Slow {
-            at: None,
-            maps: BTreeMap::new(),
-            map: None,
-            curve: None,
-            train: Report::default(),
-            test: Report::default(),
-            cost: Duration::ZERO,
-        };
         Trainer {
             slot,
             out,
@@ -252,11 +64,11 @@ impl Trainer {
             due: now,
             published: now,
             rate: (now, 0, 0.0),
-            slow,
+            slow: Slow::default(),
         }
     }
 
-    fn serve(&mut self, inbox: &Receiver<Command>) {
+    pub(super) fn serve(&mut self, inbox: &Receiver<Command>) {
         loop {
             let command = if self.running {
                 let wait = self.due.saturating_duration_since(Instant::now());
@@ -515,69 +327,6 @@ impl Trainer {
             self.pause();
             self.notify(Notice::BadValue { revision: self.revision, node: bad.node, what });
         }
-    }
-
-    /// Puts a snapshot into the slot. `exact` computes even what is dear.
-    fn publish(&mut self, exact: bool) {
-        let now = Instant::now();
-        self.published = now;
-        let Some(s) = &mut self.session else {
-            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            return (self.wake)();
-        };
-        // Dear things take at most a tenth of the time while training runs.
-        let pause = SLOW.max(self.slow.cost * 10);
-        if exact && !self.running || self.slow.at.is_none_or(|t| now - t >= pause) {
-            let (map, maps) = s.maps(&self.want);
-            self.slow.maps = maps;
-            self.slow.map = map.map(Arc::new);
-            self.slow.curve = s.curve().map(Arc::new);
-            self.slow.train = s.evaluate(Part::Train);
-            self.slow.test = if s.has_test() { s.evaluate(Part::Test) } else { Report::default() };
-            self.slow.at = Some(now);
-            self.slow.cost = now.elapsed();
-        }
-        let (since, steps, _) = self.rate;
-        if self.running && now - since >= Duration::from_millis(500) {
-            self.rate = (now, s.steps(), (s.steps() - steps) as f64 / (now - since).as_secs_f64());
-        }
-        let program: Arc<[Instruction]> = s.program().into();
-        let (plan, _) = s.current();
-        let bytes = plan.bytes(size_of::<f32>());
-        let finite = |r: &Report| Some(r.loss).filter(|_| r.metrics != Metrics::None || !r.loss.is_nan());
-        let snapshot = Snapshot {
-            revision: self.revision,
-            running: self.running,
-            epoch: s.epoch(),
-            batch: s.batch_index(),
-            batches: s.batches(),
-            step: s.steps(),
-            train_loss: finite(&self.slow.train),
-            test_loss: if s.has_test() { finite(&self.slow.test) } else { None },
-            train_metrics: self.slow.train.metrics.clone(),
-            test_metrics: self.slow.test.metrics.clone(),
-            steps_per_sec: self.rate.2,
-            program,
-            cursor: s.cursor(),
-            reach: self.timeline.reach(),
-            at_rest: s.at_rest(),
-            bytes,
-            threads: crate::engine::threads(),
-            rate: s.rate(),
-            clipped_norm: s.clipped_norm(),
-            best: s.best(),
-            seed: s.config().seed,
-            history: Arc::new(s.history().to_vec()),
-            gradients: Arc::new(s.tracks().to_vec()),
-            nodes: s.node_shots(&self.want, self.slow.maps.clone()),
-            inspected: self.want.inspect.and_then(|id| s.inspect(id)),
-            map: self.slow.map.clone(),
-            curve: self.slow.curve.clone(),
-            terms: self.want.element.and_then(|e| s.terms(e)),
-        };
-        debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
-        (self.wake)();
     }
 }
 

@@ -1,15 +1,21 @@
 //! One training run, synchronous: batches, epochs, stepping, evaluation.
 
+mod checkpoint;
+mod evaluate;
+
+pub(super) use checkpoint::Checkpoint;
+
 use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
-use crate::ops::{Mode, Precision, Role};
-use crate::tensor::{View, mix};
-use crate::train::metrics::{Metrics, Tally, prediction, threshold};
+use crate::ops::Precision;
+use crate::tensor::mix;
+use crate::train::metrics::{Metrics, prediction};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
 use crate::train::watch::Watch;
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
+use evaluate::loss_threshold;
 use std::sync::Arc;
 
 /// Why there is no session.
@@ -61,30 +67,6 @@ pub struct StepReport {
     pub bad: Option<Bad>,
     /// Whether an epoch ended with it.
     pub epoch_ended: bool,
-}
-
-/// The state of a run between two batches.
-#[derive(Clone, Debug)]
-pub(super) struct Checkpoint<S> {
-    weights: Vec<S>,
-    moves: Moves<S>,
-    pace: Pace,
-    watch: Watch<S>,
-    epoch: usize,
-    batch: usize,
-    step: u64,
-    sum: (f64, f64),
-}
-
-impl<S> Checkpoint<S> {
-    /// Batches completed.
-    pub fn steps(&self) -> u64 {
-        self.step
-    }
-    /// Memory: the weights, the best ones, and at most four buffers of the optimiser.
-    pub fn bytes(&self) -> usize {
-        self.weights.len() * size_of::<S>() * 6 + size_of::<Self>()
-    }
 }
 
 /// Samples evaluated at once.
@@ -201,32 +183,6 @@ impl<S: Precision> Session<S> {
         session.moves.set_tunings(session.weights.infos.iter().map(|i| i.tuning));
         session.moves.set_rate(session.pace.rate);
         Ok(session)
-    }
-
-    /// The present state; `None` while a batch is under way.
-    pub(super) fn checkpoint(&self) -> Option<Checkpoint<S>> {
-        self.at_rest().then(|| Checkpoint {
-            weights: self.weights.values.clone(),
-            moves: self.moves.clone(),
-            pace: self.pace.clone(),
-            watch: self.watch.clone(),
-            epoch: self.epoch,
-            batch: self.batch,
-            step: self.step,
-            sum: self.sum,
-        })
-    }
-
-    /// Back to an earlier state of the same run. The curves keep what came after it.
-    pub(super) fn restore(&mut self, c: &Checkpoint<S>) {
-        self.weights.values.copy_from_slice(&c.weights);
-        self.moves.clone_from(&c.moves);
-        self.pace.clone_from(&c.pace);
-        self.watch.clone_from(&c.watch);
-        (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
-        (self.begun, self.short) = (false, false);
-        self.order.shuffle(self.epoch as u64);
-        self.pass.rewind();
     }
 
     /// Back to the start: the same initial weights, epoch 0, no history.
@@ -497,11 +453,6 @@ impl<S: Precision> Session<S> {
         self.order.shuffle(self.epoch as u64);
     }
 
-    /// Whether there is a test part of its own.
-    pub fn has_test(&self) -> bool {
-        self.data.as_ref().is_some_and(|d| !d.test.is_empty())
-    }
-
     fn track(&mut self) {
         if self.tracks.first().and_then(|t| t.points.last()).is_some_and(|p| p[0] >= self.step as f64) {
             return;
@@ -515,85 +466,9 @@ impl<S: Precision> Session<S> {
             thin(&mut t.ratio);
         }
     }
-
-    /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
-    pub fn evaluate(&mut self, part: Part) -> Report {
-        let Some(data) = self.data.clone() else {
-            return Report { loss: self.sweep(part, |_, _| ()), metrics: Metrics::None };
-        };
-        let mut tally = Tally::new(&data, self.threshold);
-        let loss = self.sweep(part, |rows, prediction| tally.add(rows, prediction));
-        Report { loss, metrics: tally.finish() }
-    }
-
-    /// Runs all samples of a part forward and shows `see` the rows and predictions of each chunk. The mean loss.
-    fn sweep(&mut self, part: Part, mut see: impl FnMut(&[usize], View<S>)) -> f64 {
-        let Some(data) = self.data.clone() else { return self.forward_rows(1).unwrap_or(f64::NAN) };
-        let rows = match part {
-            Part::Train => &data.train,
-            Part::Test => &data.test,
-        };
-        let (w, v) = (data.feature_width(), data.target_width());
-        let mut sum = 0.0;
-        for chunk in rows.chunks(EVAL) {
-            data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
-            let Some(loss) = self.forward_rows(chunk.len()) else { continue };
-            sum += loss * chunk.len() as f64;
-            if let Some(id) = self.prediction
-                && let Some((plan, pass)) = self.scratch.last()
-                && let Some(view) = pass.value(plan, id)
-            {
-                see(chunk, view);
-            }
-        }
-        sum / rows.len() as f64
-    }
-
-    /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.
-    pub(super) fn forward_rows(&mut self, n: usize) -> Option<f64> {
-        let entry = match self.scratch.iter().position(|(plan, _)| plan.batch() == n) {
-            Some(at) => self.scratch.remove(at),
-            None => {
-                let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
-                let mut pass = Pass::new(&plan);
-                pass.set_mode(Mode::Eval);
-                if self.scratch.len() == SCRATCH {
-                    self.scratch.remove(0);
-                }
-                (plan, pass)
-            }
-        };
-        self.scratch.push(entry);
-        let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
-        let (plan, pass) = self.scratch.last_mut()?;
-        pass.run_forward(plan, &mut self.weights, &self.eval.0[..n * widths.0], &self.eval.1[..n * widths.1]);
-        pass.total_loss(plan)
-    }
-
-    /// Runs the forward part on feature rows of any number, with targets of zero. Calls `read` with the result.
-    pub(super) fn forward_features(&mut self, rows: usize, x: &[f64], read: impl FnOnce(&Plan, &Pass<S>)) {
-        let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
-        self.eval.0.resize((rows * widths.0).max(EVAL * widths.0), S::zero());
-        self.eval.1.resize((rows * widths.1).max(EVAL * widths.1), S::zero());
-        for (to, from) in self.eval.0.iter_mut().zip(x) {
-            *to = S::of(*from);
-        }
-        self.eval.1.fill(S::zero());
-        if self.forward_rows(rows).is_some()
-            && let Some((plan, pass)) = self.scratch.last()
-        {
-            read(plan, pass);
-        }
-    }
 }
 
 /// Forward and loss belong together; the rest are phases of their own.
 pub(super) fn group(phase: Phase) -> Phase {
     if phase == Phase::Loss { Phase::Forward } else { phase }
-}
-
-fn loss_threshold<S: Precision>(graph: &Graph, plan: &Plan, negative: f64, positive: f64) -> f64 {
-    let nodes = plan.loss_terms().iter().filter_map(|(id, _)| graph.node(*id));
-    let loss = nodes.filter_map(|n| Some((n, n.kind()?))).find(|(_, k)| k.spec.role == Role::Loss);
-    loss.map_or(0.5 * (negative + positive), |(n, k)| threshold::<S>(k, &n.filled(), negative, positive))
 }

@@ -1,0 +1,180 @@
+//! The thread that trains, and how the window talks to it.
+//!
+//! Down goes a channel of commands. Up come a bounded channel of notices that must not be missed, and one
+//! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
+
+mod publish;
+mod trainer;
+
+use crate::data::Dataset;
+use crate::engine::WeightMap;
+use crate::graph::{Diagnostic, Graph, NodeId};
+use crate::train::{Snapshot, TrainConfig, Want};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use trainer::Trainer;
+
+/// How far one press of a step key goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Granularity {
+    /// One instruction.
+    Node,
+    /// To the end of forward, seed, backward or update.
+    Phase,
+    /// To the end of the batch.
+    Batch,
+    /// To the end of the epoch.
+    Epoch,
+    /// To the end of the present batch, and nothing if none is under way.
+    ToEnd,
+}
+
+/// How fast training runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as it can.
+    Full,
+    /// Batches per second.
+    Steps(f64),
+    /// Instructions per second, to be watched.
+    Nodes(f64),
+}
+
+/// What the worker can be told.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Another document. Weights that fit stay, unless `weights` gives some or `fresh` asks for a new start.
+    Load {
+        /// Its number; snapshots carry it.
+        revision: u64,
+        /// What to train.
+        graph: Arc<Graph>,
+        /// On what.
+        data: Option<Arc<Dataset>>,
+        /// How.
+        config: TrainConfig,
+        /// Saved weights.
+        weights: Option<WeightMap>,
+        /// Whether to start from new weights.
+        fresh: bool,
+    },
+    /// Train until told otherwise.
+    Run,
+    /// Stop where it stands.
+    Pause,
+    /// Go a little and stop.
+    Step(Granularity),
+    /// Go back a little and stop.
+    Back(Granularity),
+    /// Back to the same initial weights.
+    Reset,
+    /// Other settings for the same run.
+    SetConfig(TrainConfig),
+    /// Another speed.
+    SetSpeed(Speed),
+    /// Overwrite one element of a weight.
+    SetWeight {
+        /// Whose.
+        node: NodeId,
+        /// Which.
+        name: String,
+        /// Flat index.
+        element: usize,
+        /// New value.
+        value: f64,
+    },
+    /// What snapshots should hold.
+    Want(Want),
+    /// Take back the weights of the epoch with the smallest loss.
+    RestoreBest,
+    /// Send the weights, answered by [`Notice::Exported`].
+    Export,
+    /// End the thread.
+    Shutdown,
+}
+
+/// What must not be missed.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// The document cannot be trained.
+    Failed {
+        /// Of which revision.
+        revision: u64,
+        /// What is wrong with the graph.
+        diagnostics: Vec<Diagnostic>,
+        /// In one sentence.
+        message: String,
+    },
+    /// The run came to its end.
+    Finished {
+        /// Of which revision.
+        revision: u64,
+        /// Why it ended.
+        reason: String,
+    },
+    /// A NaN or infinity appeared; the run is paused.
+    BadValue {
+        /// Of which revision.
+        revision: u64,
+        /// Where it was born.
+        node: NodeId,
+        /// In words.
+        what: String,
+    },
+    /// There is nothing further back.
+    AtStart {
+        /// Of which revision.
+        revision: u64,
+    },
+    /// The weights, as asked.
+    Exported(WeightMap, u64),
+}
+
+/// The thread, seen from the window.
+pub struct Worker {
+    commands: Sender<Command>,
+    slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
+    notices: Receiver<Notice>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread; `wake` is called when there is something to fetch.
+    ///
+    /// # Panics
+    /// If the system refuses a thread.
+    pub fn spawn(wake: Box<dyn Fn() + Send>) -> Self {
+        let (commands, inbox) = mpsc::channel();
+        let (out, notices) = mpsc::sync_channel(64);
+        let slot = Arc::new(Mutex::new(None));
+        let mut trainer = Trainer::new(Arc::clone(&slot), out, wake);
+        let thread = std::thread::Builder::new()
+            .name("trainer".into())
+            .spawn(move || trainer.serve(&inbox))
+            .expect("the system gives one more thread");
+        Worker { commands, slot, notices, thread: Some(thread) }
+    }
+
+    /// Tells it something. After the thread has ended, nothing happens.
+    pub fn send(&self, command: Command) {
+        _ = self.commands.send(command);
+    }
+    /// Takes the latest snapshot, if there is a new one.
+    pub fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+    /// Takes all notices.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.notices.try_iter().collect()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.send(Command::Shutdown);
+        if let Some(t) = self.thread.take() {
+            _ = t.join();
+        }
+    }
+}

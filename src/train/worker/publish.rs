@@ -1,0 +1,89 @@
+//! The snapshot of a run, and what of it is too dear to be made each time.
+
+use super::trainer::Trainer;
+use crate::engine::Instruction;
+use crate::graph::NodeId;
+use crate::train::{DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Snapshot, Thumb};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Maps and metrics are at least this far apart while training runs.
+const SLOW: Duration = Duration::from_millis(50);
+
+/// What is too dear to be computed for every snapshot.
+#[derive(Default)]
+pub(super) struct Slow {
+    pub(super) at: Option<Instant>,
+    pub(super) maps: BTreeMap<NodeId, Vec<Thumb>>,
+    pub(super) map: Option<Arc<DecisionMap>>,
+    pub(super) curve: Option<Arc<FittedCurve>>,
+    pub(super) train: Report,
+    pub(super) test: Report,
+    pub(super) cost: Duration,
+}
+
+impl Trainer {
+    /// Puts a snapshot into the slot. `exact` computes even what is dear.
+    pub(super) fn publish(&mut self, exact: bool) {
+        let now = Instant::now();
+        self.published = now;
+        let Some(s) = &mut self.session else {
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return (self.wake)();
+        };
+        // Dear things take at most a tenth of the time while training runs.
+        let pause = SLOW.max(self.slow.cost * 10);
+        if exact && !self.running || self.slow.at.is_none_or(|t| now - t >= pause) {
+            let (map, maps) = s.maps(&self.want);
+            self.slow.maps = maps;
+            self.slow.map = map.map(Arc::new);
+            self.slow.curve = s.curve().map(Arc::new);
+            self.slow.train = s.evaluate(Part::Train);
+            self.slow.test = if s.has_test() { s.evaluate(Part::Test) } else { Report::default() };
+            self.slow.at = Some(now);
+            self.slow.cost = now.elapsed();
+        }
+        let (since, steps, _) = self.rate;
+        if self.running && now - since >= Duration::from_millis(500) {
+            self.rate = (now, s.steps(), (s.steps() - steps) as f64 / (now - since).as_secs_f64());
+        }
+        let program: Arc<[Instruction]> = s.program().into();
+        let (plan, _) = s.current();
+        let bytes = plan.bytes(size_of::<f32>());
+        let finite = |r: &Report| Some(r.loss).filter(|_| r.metrics != Metrics::None || !r.loss.is_nan());
+        let snapshot = Snapshot {
+            revision: self.revision,
+            running: self.running,
+            epoch: s.epoch(),
+            batch: s.batch_index(),
+            batches: s.batches(),
+            step: s.steps(),
+            train_loss: finite(&self.slow.train),
+            test_loss: if s.has_test() { finite(&self.slow.test) } else { None },
+            train_metrics: self.slow.train.metrics.clone(),
+            test_metrics: self.slow.test.metrics.clone(),
+            steps_per_sec: self.rate.2,
+            program,
+            cursor: s.cursor(),
+            reach: self.timeline.reach(),
+            at_rest: s.at_rest(),
+            bytes,
+            threads: crate::engine::threads(),
+            rate: s.rate(),
+            clipped_norm: s.clipped_norm(),
+            best: s.best(),
+            seed: s.config().seed,
+            history: Arc::new(s.history().to_vec()),
+            gradients: Arc::new(s.tracks().to_vec()),
+            nodes: s.node_shots(&self.want, self.slow.maps.clone()),
+            inspected: self.want.inspect.and_then(|id| s.inspect(id)),
+            map: self.slow.map.clone(),
+            curve: self.slow.curve.clone(),
+            terms: self.want.element.and_then(|e| s.terms(e)),
+        };
+        debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+        (self.wake)();
+    }
+}
