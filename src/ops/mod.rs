@@ -16,7 +16,7 @@ mod spec;
 mod unary;
 
 pub use params::{ParamKind, ParamSpec, Params, Value};
-pub use spec::{Category, Fault, Formula, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
+pub use spec::{Category, Fault, Formula, GradFn, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
 
 use crate::tensor::{Scalar, Shape, View, ViewMut};
 

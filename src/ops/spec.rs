@@ -1,6 +1,6 @@
 //! What a kind of node says of itself.
 
-use crate::ops::{ParamSpec, Value};
+use crate::ops::{ParamSpec, Params, Value};
 use crate::tensor::{Init, Shape};
 
 /// The family of a kind; gives the colour and the group in the palette.
@@ -80,6 +80,35 @@ pub struct Formula {
     pub chain: &'static str,
 }
 
+/// What a kind is in PyTorch's backward graph. Names are those of PyTorch 2, output first: the first is the output's
+/// `.grad_fn`, the last passes the gradient to the first input.
+#[derive(Clone, Copy, Debug)]
+pub enum GradFn {
+    /// No gradient passes: the output has no `.grad_fn`.
+    None,
+    /// A leaf: its gradient is collected by an `AccumulateGrad`.
+    Leaf,
+    /// The output is the input itself, with the input's `.grad_fn`.
+    Same,
+    /// Always these nodes.
+    Names(&'static [&'static str]),
+    /// These nodes, by the parameters and the shapes of the inputs.
+    By(fn(&Params, &[Shape]) -> &'static [&'static str]),
+    /// PyTorch has no such function; how one writes it there.
+    Composed(&'static str),
+}
+
+impl GradFn {
+    /// The names for these parameters and shapes of inputs; empty where PyTorch has no node of its own for the kind.
+    pub fn names(&self, params: &Params, inputs: &[Shape]) -> &'static [&'static str] {
+        match self {
+            GradFn::Names(names) => names,
+            GradFn::By(rule) => rule(params, inputs),
+            GradFn::None | GradFn::Leaf | GradFn::Same | GradFn::Composed(_) => &[],
+        }
+    }
+}
+
 /// Everything the program says of a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
@@ -107,6 +136,8 @@ pub struct Spec {
     pub doc: &'static str,
     /// The call in PyTorch, `torch.nn.Linear`; empty where there is none.
     pub torch: &'static str,
+    /// The nodes that the call leaves in autograd's backward graph.
+    pub grad_fn: GradFn,
     /// The ONNX operator, `Gemm`; empty where there is none.
     pub onnx: &'static str,
 }

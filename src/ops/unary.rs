@@ -1,6 +1,6 @@
 //! What elementwise functions of one tensor share, activations and arithmetic alike.
 
-use crate::ops::{Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Reads, Role, Spec};
+use crate::ops::{Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Reads, Role, Spec};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 pub(super) const READS_NOTHING: Reads = Reads { inputs: false, weights: false, output: false };
@@ -21,6 +21,7 @@ pub(super) const UNARY: Spec = Spec {
     kinks: "",
     doc: "",
     torch: "",
+    grad_fn: GradFn::None,
     onnx: "",
 };
 

@@ -1,7 +1,9 @@
 //! The exponential linear unit. Source: Clevert et al. 2015.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -27,6 +29,7 @@ impl Op for Elu {
         kinks: "x = 0 unless α = 1",
         doc: "Like ReLU above zero, but bends smoothly towards −α below. Outputs have a mean nearer to zero, which helps the layer after it. It costs an exponential for each negative input.",
         torch: "torch.nn.ELU",
+        grad_fn: GradFn::Names(&["EluBackward0"]),
         onnx: "Elu",
         ..UNARY
     };

@@ -1,7 +1,9 @@
 //! The Gaussian error linear unit, exact or with tanh. Source: Hendrycks & Gimpel 2016.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
@@ -28,6 +30,7 @@ impl Op for Gelu {
         kinks: "",
         doc: "Weighs its input with the probability that a standard normal number is smaller. It is smooth where ReLU has a corner, and dips slightly below zero near x = −0.75. Transformers use it; the tanh form is the cheaper approximation of the first GPT and BERT programs.",
         torch: "torch.nn.GELU",
+        grad_fn: GradFn::Names(&["GeluBackward0"]),
         onnx: "Gelu",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The piecewise linear sigmoid. Source: Courbariaux et al. 2015, with PyTorch's slope 1/6.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for HardSigmoid {
         kinks: "x = −3 and x = 3",
         doc: "The sigmoid drawn with three straight lines, without an exponential. Between −3 and 3 its slope is 1/6, outside it is zero and nothing is learned. Networks for small devices use it.",
         torch: "torch.nn.Hardsigmoid",
+        grad_fn: GradFn::Names(&["HardsigmoidBackward0"]),
         onnx: "HardSigmoid",
         ..UNARY
     };

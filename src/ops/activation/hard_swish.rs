@@ -1,7 +1,7 @@
 //! The piecewise quadratic SiLU. Source: Howard et al. 2019 (MobileNetV3).
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for HardSwish {
         kinks: "x = −3 and x = 3",
         doc: "SiLU with the hard sigmoid in place of the sigmoid, so it needs no exponential. Between −3 and 3 it is a parabola, outside it is 0 or the identity. It comes from networks for telephones.",
         torch: "torch.nn.Hardswish",
+        grad_fn: GradFn::Names(&["HardswishBackward0"]),
         onnx: "HardSwish",
         ..UNARY
     };

@@ -2,7 +2,7 @@
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
 };
 use crate::tensor::Scalar;
 
@@ -38,6 +38,7 @@ impl Op for HardTanh {
         kinks: "x = min_val and x = max_val",
         doc: "Passes its input on between two bounds and cuts it off outside. It is tanh drawn with a ruler: cheap, and exactly linear near zero. Outside the bounds no gradient passes.",
         torch: "torch.nn.Hardtanh",
+        grad_fn: GradFn::Names(&["HardtanhBackward0"]),
         onnx: "Clip",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The identity `y = x`; its gradient is passed on unchanged.
 
 use super::{CHAIN, READS_NOTHING, UNARY, same_shape};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -17,6 +17,7 @@ impl Op for Identity {
         kinks: "",
         doc: "Passes its input on unchanged, and the gradient with it. A network without any non-linearity collapses into one linear map, however many layers it has: put this in place of an activation to see it happen. It is also the activation of the last layer in regression.",
         torch: "torch.nn.Identity",
+        grad_fn: GradFn::Same,
         onnx: "Identity",
         ..UNARY
     };

@@ -1,7 +1,9 @@
 //! A rectifier that lets a little through below zero. Source: Maas et al. 2013.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -27,6 +29,7 @@ impl Op for LeakyRelu {
         kinks: "x = 0",
         doc: "A ReLU with a small slope below zero instead of none. Because some gradient always passes, a unit cannot die. Use it where many ReLU units stay at zero.",
         torch: "torch.nn.LeakyReLU",
+        grad_fn: GradFn::Names(&["LeakyReluBackward0"]),
         onnx: "LeakyRelu",
         ..UNARY
     };

@@ -2,7 +2,7 @@
 
 use super::softmax::{DIM, along_axis, axis, strided};
 use super::{READS_OUTPUT, UNARY};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 /// See the module.
@@ -23,6 +23,7 @@ impl Op for LogSoftmax {
               the probability itself would round to zero. Follow it with the negative log-likelihood loss; the two \
               together are the cross-entropy loss.",
         torch: "torch.nn.LogSoftmax",
+        grad_fn: GradFn::Names(&["LogSoftmaxBackward0"]),
         onnx: "LogSoftmax",
         ..UNARY
     };

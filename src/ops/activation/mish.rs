@@ -1,7 +1,7 @@
 //! A smooth rectifier, `y = x tanh(ln(1+eˣ))`. Source: Misra 2019.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise;
 
@@ -21,6 +21,7 @@ impl Op for Mish {
         kinks: "",
         doc: "A close relative of SiLU with a slightly deeper dip below zero. It is smooth everywhere and unbounded above. It costs three transcendental functions for each element, so measure whether the gain is worth the time.",
         torch: "torch.nn.Mish",
+        grad_fn: GradFn::Names(&["MishBackward0"]),
         onnx: "Mish",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The rectifier `y = max(0, x)`. Source: Nair & Hinton 2010.
 
 use super::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -21,6 +21,7 @@ impl Op for Relu {
         kinks: "x = 0",
         doc: "Cuts everything below zero. It is cheap, and its gradient does not shrink on the way back, which made deep networks trainable. A unit whose input is below zero for every sample gets no gradient and stays dead: watch for columns of zeros.",
         torch: "torch.nn.ReLU",
+        grad_fn: GradFn::Names(&["ReluBackward0"]),
         onnx: "Relu",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The rectifier capped at 6. Source: Howard et al. 2017 (MobileNet).
 
 use super::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -21,6 +21,7 @@ impl Op for Relu6 {
         kinks: "x = 0 and x = 6",
         doc: "A ReLU that stops growing at 6. The bound keeps numbers small enough for 8-bit arithmetic, which is why networks for telephones use it. Above 6 it passes no gradient, as below 0.",
         torch: "torch.nn.ReLU6",
+        grad_fn: GradFn::Names(&["HardtanhBackward0"]),
         onnx: "Clip",
         ..UNARY
     };

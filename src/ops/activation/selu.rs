@@ -1,7 +1,7 @@
 //! The self-normalising unit: a scaled ELU. Source: Klambauer et al. 2017.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for Selu {
         kinks: "x = 0",
         doc: "An ELU whose two constants are chosen so that mean 0 and variance 1 reproduce themselves from layer to layer. This works in plain stacks of linear layers with weights of variance 1/fan-in. It spares such networks a normalisation layer.",
         torch: "torch.nn.SELU",
+        grad_fn: GradFn::Names(&["EluBackward0"]),
         onnx: "Selu",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The logistic function `y = 1/(1+e⁻ˣ)`.
 
 use super::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise;
 
@@ -22,6 +22,7 @@ impl Op for Sigmoid {
         kinks: "",
         doc: "Squeezes any number into (0, 1), so that it can be read as a probability. Its slope is at most 1/4 and nearly zero beyond ±6, so gradients shrink with every layer: the vanishing gradient. As the last step before a binary cross-entropy, prefer the loss that takes logits, which is exact where this saturates.",
         torch: "torch.nn.Sigmoid",
+        grad_fn: GradFn::Names(&["SigmoidBackward0"]),
         onnx: "Sigmoid",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The sigmoid linear unit, also called swish. Source: Elfwing et al. 2017, Ramachandran et al. 2017.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise;
 
@@ -21,6 +21,7 @@ impl Op for Silu {
         kinks: "",
         doc: "Multiplies its input by its own sigmoid: a ReLU with a soft corner. It dips below zero near x = −1.28, so it is not monotonic. Many convolutional and language networks of recent years use it, also under the name swish.",
         torch: "torch.nn.SiLU",
+        grad_fn: GradFn::Names(&["SiluBackward0"]),
         onnx: "Swish",
         ..UNARY
     };

@@ -2,7 +2,7 @@
 
 use super::{READS_OUTPUT, UNARY};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
 };
 use crate::tensor::{Scalar, kernels::elementwise};
 
@@ -32,6 +32,7 @@ impl Op for Softmax {
               share. Every output depends on every input of its row, so its derivative is a full matrix. The \
               cross-entropy loss contains it already: feed that loss the numbers before softmax, not after.",
         torch: "torch.nn.Softmax",
+        grad_fn: GradFn::Names(&["SoftmaxBackward0"]),
         onnx: "Softmax",
         ..UNARY
     };

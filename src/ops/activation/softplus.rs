@@ -1,7 +1,9 @@
 //! The smooth rectifier `y = ln(1+e^{βx})/β`.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise;
 
@@ -37,6 +39,7 @@ impl Op for Softplus {
         kinks: "",
         doc: "ReLU with its corner rounded; its derivative is the sigmoid. The output is always positive, so it is used where a network must produce a variance or a rate. Larger β brings it nearer to ReLU.",
         torch: "torch.nn.Softplus",
+        grad_fn: GradFn::Names(&["SoftplusBackward0"]),
         onnx: "Softplus",
         ..UNARY
     };

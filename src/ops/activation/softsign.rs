@@ -1,7 +1,7 @@
 //! The algebraic sigmoid `y = x/(1+|x|)`. Source: Turian et al. 2009.
 
 use super::{CHAIN, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for Softsign {
         kinks: "",
         doc: "A cheap relative of tanh without exponentials. It approaches ±1 far more slowly, so it saturates less. Its derivative is continuous everywhere.",
         torch: "torch.nn.Softsign",
+        grad_fn: GradFn::Names(&["DivBackward0"]),
         onnx: "Softsign",
         ..UNARY
     };

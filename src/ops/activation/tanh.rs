@@ -1,7 +1,7 @@
 //! The hyperbolic tangent.
 
 use super::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -21,6 +21,7 @@ impl Op for Tanh {
         kinks: "",
         doc: "Squeezes any number into (−1, 1). Unlike the sigmoid it is centred at zero and has slope 1 there, so small networks learn faster with it. Beyond ±3 it saturates, and hardly any gradient passes.",
         torch: "torch.nn.Tanh",
+        grad_fn: GradFn::Names(&["TanhBackward0"]),
         onnx: "Tanh",
         ..UNARY
     };

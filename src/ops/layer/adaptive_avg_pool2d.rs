@@ -5,7 +5,7 @@
 
 use super::avg_pool2d::MEAN;
 use super::shared::{LAYER, at_least, int, lengths, of_planes, planes};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec, Value};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec, Value};
 use crate::tensor::{Scalar, kernels::pool};
 
 /// See the module.
@@ -24,6 +24,10 @@ impl Op for AdaptiveAvgPool2d {
         formula: Formula { forward: r"z_p = \frac{1}{K_p} \sum_{i \in \text{part } p} x_i", ..MEAN },
         doc: "Cuts an image of any size into a grid of parts and takes the mean of each. With size 1 it is global average pooling: one number for each channel, so that a classifier can follow images of any size, as in ResNet.",
         torch: "torch.nn.AdaptiveAvgPool2d",
+        grad_fn: GradFn::By(|params, _| match params.int("output_size") {
+            1 => &["MeanBackward1"],
+            _ => &["AdaptiveAvgPool2DBackward0"],
+        }),
         onnx: "GlobalAveragePool",
         ..LAYER
     };

@@ -4,7 +4,7 @@
 
 use super::avg_pool2d::{self, MEAN};
 use super::shared::{CEIL_MODE, COUNT_INCLUDE_PAD, KERNEL_SIZE, LAYER, PADDING, STRIDE, pooled};
-use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -18,6 +18,7 @@ impl Op for AvgPool1d {
         formula: MEAN,
         doc: "Replaces each stretch of a signal by its mean: a moving average that keeps only every so many values. Every element of the window gets an equal share of the gradient.",
         torch: "torch.nn.AvgPool1d",
+        grad_fn: GradFn::Names(&["SqueezeBackward1", "AvgPool2DBackward0", "UnsqueezeBackward0"]),
         onnx: "AveragePool",
         ..LAYER
     };

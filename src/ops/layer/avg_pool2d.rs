@@ -4,7 +4,7 @@
 //! add up. Source: `torch.nn.AvgPool2d`.
 
 use super::shared::{CEIL_MODE, COUNT_INCLUDE_PAD, KERNEL_SIZE, LAYER, PADDING, STRIDE, pool, pooled};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::{Scalar, kernels};
 
 /// See the module.
@@ -18,6 +18,7 @@ impl Op for AvgPool2d {
         formula: MEAN,
         doc: "Replaces each window of an image by its mean: the image shrinks and gets smoother. LeNet and the transitions of DenseNet use it. Every element of the window gets an equal share of the gradient, where max pooling gives all of it to one.",
         torch: "torch.nn.AvgPool2d",
+        grad_fn: GradFn::Names(&["AvgPool2DBackward0"]),
         onnx: "AveragePool",
         ..LAYER
     };

@@ -5,8 +5,8 @@
 //! they are constants and ∂L/∂x = γδ/√(σ² + ε). Saved per channel: μ, then 1/√(σ² + ε).
 
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Mode, ParamKind, ParamSpec, Reads, Role,
-    Spec, Value, WeightSpec,
+    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, ParamKind, ParamSpec, Reads,
+    Role, Spec, Value, WeightSpec,
 };
 use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{Dim, Init, Scalar, Shape};
@@ -52,6 +52,7 @@ pub const fn spec(id: &'static str, label: &'static str, torch: &'static str, do
         kinks: "",
         doc,
         torch,
+        grad_fn: GradFn::Names(&["NativeBatchNormBackward0"]),
         onnx: "BatchNormalization",
     }
 }

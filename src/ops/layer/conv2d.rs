@@ -2,8 +2,8 @@
 
 use super::init;
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params,
-    Reads, Role, Spec, Value, WeightSpec,
+    Backward, Category, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec,
+    Params, Reads, Role, Spec, Value, WeightSpec,
 };
 use crate::tensor::kernels::conv::{self, Conv};
 use crate::tensor::{Dim, Scalar, Shape};
@@ -50,6 +50,7 @@ impl Op for Conv2d {
         kinks: "",
         doc: "Slides small filters over an image; every place is weighed by the same numbers. It finds a pattern wherever it is, with few weights. Padding of half the kernel keeps the size of the image.",
         torch: "torch.nn.Conv2d",
+        grad_fn: GradFn::Names(&["ConvolutionBackward0"]),
         onnx: "Conv",
     };
 

@@ -2,8 +2,8 @@
 //! z = x. Source: Srivastava et al. 2014, scaled in training as `torch.nn.Dropout`. Saved: m.
 
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec, Reads,
-    Role, Spec, Value,
+    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec,
+    Reads, Role, Spec, Value,
 };
 use crate::tensor::{Scalar, stream};
 use rand::RngExt as _;
@@ -35,6 +35,7 @@ impl Op for Dropout {
         kinks: "",
         doc: "Switches elements off at random while training, and scales the others up so that the mean stays. No unit can rely on a single other one, which works against overfitting. Evaluation passes everything through unchanged.",
         torch: "torch.nn.Dropout",
+        grad_fn: GradFn::Names(&["MulBackward0"]),
         onnx: "Dropout",
     };
 

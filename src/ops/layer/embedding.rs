@@ -5,8 +5,8 @@
 
 use super::shared::{LAYER, at_least};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec, Value,
-    WeightSpec,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec,
+    Value, WeightSpec,
 };
 use crate::tensor::kernels::elementwise;
 use crate::tensor::{Dim, Init, Scalar};
@@ -36,6 +36,7 @@ impl Op for Embedding {
         },
         doc: "Gives each word, character or category a vector that is learnt, so that similar ones can come to lie close together. It is a linear layer on one-hot numbers without the multiplications. Only the rows that were picked get a gradient; a number that names no row gives NaN.",
         torch: "torch.nn.Embedding",
+        grad_fn: GradFn::Names(&["EmbeddingBackward0"]),
         onnx: "Gather",
         ..LAYER
     };

@@ -1,8 +1,8 @@
 //! All axes from one on become one axis.
 
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Role,
-    Spec, Value,
+    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads,
+    Role, Spec, Value,
 };
 use crate::tensor::{Dim, Scalar, Shape};
 
@@ -33,6 +33,7 @@ impl Op for Flatten {
         kinks: "",
         doc: "Lays the axes of each sample end to end, so that a linear layer can follow an image. No number changes, only the shape.",
         torch: "torch.nn.Flatten",
+        grad_fn: GradFn::Names(&["ViewBackward0"]),
         onnx: "Flatten",
     };
 

@@ -2,8 +2,8 @@
 //! Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
 
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec, Reads,
-    Role, Spec, Value,
+    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec,
+    Reads, Role, Spec, Value,
 };
 use crate::tensor::{Scalar, normal, stream};
 
@@ -34,6 +34,7 @@ impl Op for GaussianNoise {
         kinks: "",
         doc: "Adds fresh noise to every element while training, so that the network never sees the same input twice. For small noise it acts like a penalty on steep functions. Evaluation passes everything through unchanged.",
         torch: "",
+        grad_fn: GradFn::Composed("x + σ · randn_like(x): AddBackward0"),
         onnx: "",
     };
 

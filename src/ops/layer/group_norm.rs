@@ -5,7 +5,9 @@
 
 use super::layer_norm::{self, NORM};
 use super::shared::{EPS, LAYER, at_least, int, switch};
-use crate::ops::{Backward, Fault, Forward, Hint, InferCtx, Inferred, Op, Params, Reads, Spec, Value, WeightSpec};
+use crate::ops::{
+    Backward, Fault, Forward, GradFn, Hint, InferCtx, Inferred, Op, Params, Reads, Spec, Value, WeightSpec,
+};
 use crate::tensor::kernels::norm::{self, Norm};
 use crate::tensor::{Dim, Init, Scalar, Shape};
 
@@ -29,6 +31,7 @@ impl Op for GroupNorm {
         formula: NORM,
         doc: "Brings groups of channels of each sample to mean 0 and variance 1. It stands in for batch normalisation where batches are too small for good statistics. One group for all channels is close to layer normalisation, one for each channel is instance normalisation.",
         torch: "torch.nn.GroupNorm",
+        grad_fn: GradFn::Names(&["NativeGroupNormBackward0"]),
         onnx: "GroupNormalization",
         ..LAYER
     };

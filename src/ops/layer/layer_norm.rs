@@ -6,7 +6,7 @@
 
 use super::shared::{EPS, LAYER, switch};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Reads, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Reads, Spec, Value,
     WeightSpec,
 };
 use crate::tensor::kernels::norm::{self, Norm};
@@ -45,6 +45,7 @@ impl Op for LayerNorm {
         formula: NORM,
         doc: "Brings the features of each sample to mean 0 and variance 1, and lets the network scale and shift them again. Unlike batch normalisation it needs no other samples, so it is the same in training and in use; transformers have it around every block.",
         torch: "torch.nn.LayerNorm",
+        grad_fn: GradFn::Names(&["NativeLayerNormBackward0"]),
         onnx: "LayerNormalization",
         ..LAYER
     };

@@ -5,8 +5,8 @@
 
 use super::init;
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads,
-    Role, Spec, Value, WeightSpec,
+    Backward, Category, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec,
+    Reads, Role, Spec, Value, WeightSpec,
 };
 use crate::tensor::kernels::{matmul::Mat, matmul::matmul, reduce, simd};
 use crate::tensor::{Dim, Scalar};
@@ -50,6 +50,12 @@ impl Op for Linear {
         kinks: "",
         doc: "A layer of neurons: each output is a weighted sum of all inputs plus a bias. Without a non-linearity between them, several linear layers are no more than one. Its weight has a row per neuron, as in PyTorch.",
         torch: "torch.nn.Linear",
+        grad_fn: GradFn::By(|params, inputs| match (inputs[0].rank() > 2, params.bool("bias")) {
+            (true, true) => &["UnsafeViewBackward0", "AddmmBackward0", "ViewBackward0"],
+            (true, false) => &["UnsafeViewBackward0", "MmBackward0", "ViewBackward0"],
+            (false, true) => &["AddmmBackward0"],
+            (false, false) => &["MmBackward0"],
+        }),
         onnx: "Gemm",
     };
 

@@ -4,7 +4,7 @@
 
 use super::max_pool2d::{self, MAX};
 use super::shared::{CEIL_MODE, KERNEL_SIZE, LAYER, PADDING, STRIDE};
-use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,7 @@ impl Op for MaxPool1d {
         kinks: "where two elements of a window are the largest",
         doc: "Keeps the strongest response in each stretch of a signal and drops when exactly it came. The signal gets shorter and small delays no longer matter. Only the element that won gets the gradient; of equal ones it is the first.",
         torch: "torch.nn.MaxPool1d",
+        grad_fn: GradFn::Names(&["SqueezeBackward1", "MaxPool2DWithIndicesBackward0", "UnsqueezeBackward0"]),
         onnx: "MaxPool",
         ..LAYER
     };

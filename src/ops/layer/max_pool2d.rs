@@ -4,7 +4,7 @@
 //! windows gets the sum. Source: `torch.nn.MaxPool2d`.
 
 use super::shared::{CEIL_MODE, KERNEL_SIZE, LAYER, PADDING, STRIDE, pool, pooled};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::{Scalar, kernels};
 
 /// See the module.
@@ -19,6 +19,7 @@ impl Op for MaxPool2d {
         kinks: "where two elements of a window are the largest",
         doc: "Keeps the strongest response in each window of an image and drops where exactly it was. The image shrinks, what follows sees more of it, and small shifts no longer matter. Only the element that won gets the gradient; of equal ones it is the first.",
         torch: "torch.nn.MaxPool2d",
+        grad_fn: GradFn::Names(&["MaxPool2DWithIndicesBackward0"]),
         onnx: "MaxPool",
         ..LAYER
     };

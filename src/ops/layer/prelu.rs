@@ -5,7 +5,7 @@
 
 use super::shared::{LAYER, at_least, int};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Reads, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Reads, Spec, Value,
     WeightSpec,
 };
 use crate::tensor::kernels::broadcast;
@@ -43,6 +43,7 @@ impl Op for Prelu {
         kinks: "x = 0",
         doc: "A ReLU whose slope below zero is learnt, so no neuron is ever cut off from the gradient for good. With slope 1 it would be the identity. Weight decay pulls the slope to 0, towards plain ReLU, so it is usually left out of the decay.",
         torch: "torch.nn.PReLU",
+        grad_fn: GradFn::Names(&["PreluKernelBackward0"]),
         onnx: "PRelu",
         ..LAYER
     };

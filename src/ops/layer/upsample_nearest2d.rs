@@ -4,7 +4,9 @@
 //! Source: `torch.nn.Upsample(mode="nearest")`.
 
 use super::shared::{LAYER, at_least, lengths, of_planes, planes};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Scalar, kernels::pool};
 
 /// See the module.
@@ -28,6 +30,7 @@ impl Op for UpsampleNearest2d {
         },
         doc: "Enlarges an image by repeating each element as a square. Decoders and generators use it before a convolution, which together avoid the chequered patterns of transposed convolution. There is nothing to learn in it.",
         torch: "torch.nn.UpsamplingNearest2d",
+        grad_fn: GradFn::Names(&["UpsampleNearest2DBackward0"]),
         onnx: "Resize",
         ..LAYER
     };

@@ -1,7 +1,7 @@
 //! Cross-entropy of probabilities against yes or no; logarithms stop at −100 as in PyTorch.
 
 use super::shared::{CHAIN, LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for BceLoss {
         kinks: "",
         doc: "The loss of yes-or-no questions when the prediction is a probability, as a sigmoid gives it. A confident wrong answer costs much: predicting 0.01 for a yes costs 4.6. Where the sigmoid saturates, its gradient is lost to rounding; binary cross-entropy with logits does both steps exactly.",
         torch: "torch.nn.BCELoss",
+        grad_fn: GradFn::Names(&["BinaryCrossEntropyBackward0"]),
         onnx: "",
         ..LOSS
     };

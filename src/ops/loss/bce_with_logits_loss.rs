@@ -1,7 +1,7 @@
 //! Sigmoid and binary cross-entropy in one, without loss of precision.
 
 use super::shared::{LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise;
 
@@ -21,6 +21,7 @@ impl Op for BceWithLogitsLoss {
         kinks: "",
         doc: "The loss of yes-or-no questions when the prediction is a logit: any number, positive for yes. It contains the sigmoid, so put none before it. Its gradient is simply probability minus target, and stays exact however large the logit is.",
         torch: "torch.nn.BCEWithLogitsLoss",
+        grad_fn: GradFn::Names(&["BinaryCrossEntropyWithLogitsBackward0"]),
         onnx: "",
         ..LOSS
     };

@@ -7,7 +7,7 @@ use super::shapes;
 use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor};
 use crate::ops::activation::log_softmax::log_sum_exp;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
 };
 use crate::tensor::{Scalar, Shape, View, kernels::elementwise};
 
@@ -40,6 +40,16 @@ impl Op for CrossEntropyLoss {
               gradient is predicted minus wanted probability. A network that guesses among C classes has the loss \
               ln C; a class number that does not exist makes it NaN.",
         torch: "torch.nn.CrossEntropyLoss",
+        grad_fn: GradFn::By(|params, inputs| {
+            // A target as long as the prediction holds probabilities.
+            let soft = inputs[1].rank() == inputs[0].rank();
+            match (soft, params.text("reduction"), params.float("label_smoothing") > 0.0) {
+                (true, "sum", _) => &["NegBackward0", "SumBackward0", "MulBackward0", "LogSoftmaxBackward0"],
+                (true, ..) => &["DivBackward1", "NegBackward0", "SumBackward0", "MulBackward0", "LogSoftmaxBackward0"],
+                (false, _, true) => &["AddBackward0", "MulBackward1", "NllLossBackward0", "LogSoftmaxBackward0"],
+                (false, _, false) => &["NllLossBackward0", "LogSoftmaxBackward0"],
+            }
+        }),
         onnx: "SoftmaxCrossEntropyLoss",
         ..LOSS
     };

@@ -4,7 +4,7 @@
 
 use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, divisor};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
 };
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise::{blocks, sum, sum_rows, sum_zip};
@@ -33,6 +33,7 @@ impl Op for DiceLoss {
             chain: CHAIN,
         },
         doc: "For masks: 1 minus the overlap of the predicted and the wanted area, sample by sample. Only the overlap counts, so a small object in a large background is learnt too. The prediction is a probability per pixel: put a sigmoid before it. The first axis counts the samples; a tensor of one axis is one mask.",
+        grad_fn: GradFn::Composed("sums and a quotient, written out"),
         ..LOSS
     };
 

@@ -5,7 +5,7 @@
 
 use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
 };
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise::{sigmoid, softplus};
@@ -42,6 +42,7 @@ impl Op for FocalLoss {
         },
         doc: "Binary cross-entropy for data in which one class is rare, such as object against background: samples that are already right count almost nothing, so the many easy ones cannot drown the few hard ones. The prediction is a logit, so put no sigmoid before it.",
         torch: "torchvision.ops.sigmoid_focal_loss",
+        grad_fn: GradFn::Composed("torchvision composes it of elementwise functions"),
         ..LOSS
     };
 

@@ -1,7 +1,7 @@
 //! The loss of support vector machines.
 
 use super::shared::{CHAIN, LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for HingeLoss {
         kinks: "target · prediction = 1",
         doc: "A loss for two classes called −1 and 1. It asks for the right sign with a margin of 1, and then is satisfied: samples beyond the margin give no gradient. Targets of 0 and 1 must be turned into −1 and 1, or the zeros teach nothing.",
         torch: "",
+        grad_fn: GradFn::Composed("clamp and mean, written out"),
         onnx: "",
         ..LOSS
     };

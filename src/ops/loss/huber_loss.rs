@@ -1,7 +1,9 @@
 //! Squared for small errors, absolute for large ones. Source: Huber 1964.
 
 use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -30,6 +32,7 @@ impl Op for HuberLoss {
         kinks: "",
         doc: "Behaves as the squared error near the goal and as the absolute error far from it. Outliers pull with bounded force, and the gradient still fades as the goal comes near. δ is the size of error from which a sample counts as an outlier.",
         torch: "torch.nn.HuberLoss",
+        grad_fn: GradFn::Names(&["HuberLossBackward0"]),
         onnx: "",
         ..LOSS
     };

@@ -1,7 +1,7 @@
 //! How far a predicted distribution is from a target distribution.
 
 use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -27,6 +27,11 @@ impl Op for KlDivLoss {
         kinks: "",
         doc: "Compares two probability distributions; it is zero where they agree. The prediction must be logarithms of probabilities, as log-softmax gives them, the target probabilities. Choose batchmean: it divides by the number of samples, which is the definition, while mean divides by all numbers.",
         torch: "torch.nn.KLDivLoss",
+        grad_fn: GradFn::By(|params, _| match params.text("reduction") {
+            "sum" => &["SumBackward0", "SubBackward0", "MulBackward0"],
+            "batchmean" => &["DivBackward0", "SumBackward0", "SubBackward0", "MulBackward0"],
+            _ => &["MeanBackward0", "SubBackward0", "MulBackward0"],
+        }),
         onnx: "",
         ..LOSS
     };

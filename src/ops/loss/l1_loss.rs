@@ -1,7 +1,7 @@
 //! The mean of absolute differences.
 
 use super::shared::{CHAIN, LOSS, pairs, pairs_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,10 @@ impl Op for L1Loss {
         kinks: "prediction = target",
         doc: "A loss of regression in which every error counts in proportion. Outliers pull no harder than others, so its best constant answer is the median. Its gradient has the same size however near the goal is: without a falling learning rate it hops around it.",
         torch: "torch.nn.L1Loss",
+        grad_fn: GradFn::By(|params, _| match params.text("reduction") {
+            "sum" => &["SumBackward0", "AbsBackward0", "SubBackward0"],
+            _ => &["MeanBackward0", "AbsBackward0", "SubBackward0"],
+        }),
         onnx: "",
         ..LOSS
     };

@@ -1,7 +1,7 @@
 //! A term of the loss that pulls weights to exactly zero.
 
 use super::shared::{PENALTY, penalty, penalty_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for L1Penalty {
         kinks: "w = 0",
         doc: "Adds the absolute size of the weights to the loss. Every weight is pulled towards zero with the same force, so the unimportant ones arrive there: the network becomes sparse. It needs no wires; choose the nodes whose weights it watches, or none for all.",
         torch: "",
+        grad_fn: GradFn::Composed("λ · Σ w.abs().sum(), written out"),
         onnx: "",
         ..PENALTY
     };

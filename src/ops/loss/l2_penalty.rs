@@ -1,7 +1,7 @@
 //! A term of the loss that keeps weights small.
 
 use super::shared::{PENALTY, penalty, penalty_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for L2Penalty {
         kinks: "",
         doc: "Adds the squared size of the weights to the loss. Large weights are pulled harder than small ones, which keeps the learned function smooth and works against overfitting. With plain gradient descent it equals a weight decay of 2λ. It needs no wires; choose the nodes whose weights it watches, or none for all.",
         torch: "",
+        grad_fn: GradFn::Composed("λ · Σ w.square().sum(), written out"),
         onnx: "",
         ..PENALTY
     };

@@ -1,7 +1,9 @@
 //! The mean of errors relative to the target, as a fraction.
 
 use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -30,6 +32,7 @@ impl Op for MapeLoss {
         kinks: "prediction = target",
         doc: "Measures errors in parts of the target: 0.1 is an error of ten percent. Use it where targets span several sizes and are never near zero, because there the division makes the loss and its gradient huge. It favours predictions that are too small over those that are too large.",
         torch: "",
+        grad_fn: GradFn::Composed("mean of |(y − ŷ) / y|, written out"),
         onnx: "",
         ..LOSS
     };

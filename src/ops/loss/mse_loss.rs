@@ -1,7 +1,7 @@
 //! The mean of squared differences.
 
 use super::shared::{CHAIN, LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -20,6 +20,7 @@ impl Op for MseLoss {
         kinks: "",
         doc: "The usual loss of regression. Squaring makes one large error count more than many small ones, so outliers pull hard. It is the likelihood of normally distributed noise, and its best constant answer is the mean.",
         torch: "torch.nn.MSELoss",
+        grad_fn: GradFn::Names(&["MseLossBackward0"]),
         onnx: "",
         ..LOSS
     };

@@ -2,7 +2,7 @@
 
 use super::cross_entropy_loss::class_of;
 use super::shared::{LOSS, divisor};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 /// See the module.
@@ -21,6 +21,7 @@ impl Op for NllLoss {
               loss is minus the logarithm that stands at the right class. Log-softmax and this loss together are \
               cross-entropy. A class number that does not exist makes the loss NaN.",
         torch: "torch.nn.NLLLoss",
+        grad_fn: GradFn::Names(&["NllLossBackward0"]),
         onnx: "NegativeLogLikelihoodLoss",
         ..LOSS
     };

@@ -1,7 +1,7 @@
 //! What all losses have in common: parameters, reductions, and the loops over pairs of numbers.
 
 use crate::ops::{
-    Backward, Category, Formula, Forward, Inputs, ParamKind, ParamSpec, Params, Reads, Role, Spec, Value,
+    Backward, Category, Formula, Forward, GradFn, Inputs, ParamKind, ParamSpec, Params, Reads, Role, Spec, Value,
 };
 use crate::tensor::{Scalar, kernels::elementwise};
 
@@ -55,6 +55,7 @@ pub(super) const LOSS: Spec = Spec {
     kinks: "",
     doc: "",
     torch: "",
+    grad_fn: GradFn::None,
     onnx: "",
 };
 

@@ -1,7 +1,9 @@
 //! The absolute error with its corner rounded. Source: Girshick 2015 (Fast R-CNN).
 
 use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -30,6 +32,7 @@ impl Op for SmoothL1Loss {
         kinks: "prediction = target, only where β = 0",
         doc: "The Huber loss divided by its δ: far from the goal the slope is 1 whatever β is. It is the usual loss for the corners of boxes in object detection. β = 0 is the plain absolute error.",
         torch: "torch.nn.SmoothL1Loss",
+        grad_fn: GradFn::Names(&["SmoothL1LossBackward0"]),
         onnx: "",
         ..LOSS
     };

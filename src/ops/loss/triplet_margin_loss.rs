@@ -7,10 +7,30 @@
 
 use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor, sign};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params, Spec,
+    Value,
 };
 use crate::tensor::kernels::elementwise::{blocks, sum_rows, sum_zip};
 use crate::tensor::{Scalar, Shape, View};
+
+const TRIPLET_MEAN: [&str; 7] = [
+    "MeanBackward0",
+    "ClampMinBackward0",
+    "SubBackward0",
+    "AddBackward1",
+    "NormBackward1",
+    "AddBackward1",
+    "SubBackward0",
+];
+const TRIPLET_SUM: [&str; 7] = [
+    "SumBackward0",
+    "ClampMinBackward0",
+    "SubBackward0",
+    "AddBackward1",
+    "NormBackward1",
+    "AddBackward1",
+    "SubBackward0",
+];
 
 /// See the module.
 pub struct TripletMarginLoss;
@@ -61,6 +81,10 @@ impl Op for TripletMarginLoss {
         kinks: "where a row's loss reaches 0, where both ways to the negative are equal, and for p = 1 where two elements are equal",
         doc: "Teaches embeddings: an anchor, a positive of the same kind and a negative of another one go through one network, and the negative must end up farther away by a margin. A triplet that has reached the margin gives no gradient, so hard negatives must be sought. Collapse to one point costs exactly the margin.",
         torch: "torch.nn.TripletMarginLoss",
+        grad_fn: GradFn::By(|params, _| match params.text("reduction") {
+            "sum" => &TRIPLET_SUM,
+            _ => &TRIPLET_MEAN,
+        }),
         ..LOSS
     };
 

@@ -1,7 +1,7 @@
 //! The absolute value of each element: |x|′ = sign(x), and 0 at the corner as PyTorch has it.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -16,6 +16,7 @@ impl Op for Abs {
         kinks: "x = 0",
         doc: "The size of each element without its sign. The gradient passes with the sign of the input, whatever its size; at exactly 0, where the slope jumps from −1 to 1, it is 0.",
         torch: "torch.abs",
+        grad_fn: GradFn::Names(&["AbsBackward0"]),
         onnx: "Abs",
         ..UNARY
     };

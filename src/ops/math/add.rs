@@ -1,7 +1,7 @@
 //! The sum of two tensors, element by element.
 
 use super::shared::{BINARY, binary, binary_back, broadcast_shape};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -18,6 +18,7 @@ impl Op for Add {
         },
         doc: "The sum of two tensors, element by element. The gradient passes unchanged to both sides, which is why skip connections train so well. Axes of length 1 stretch; their gradients add up.",
         torch: "torch.add",
+        grad_fn: GradFn::Names(&["AddBackward0"]),
         onnx: "Add",
         ..BINARY
     };

@@ -1,7 +1,9 @@
 //! Each element kept within two bounds; the gradient passes where the element was within them, bounds included.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -36,6 +38,7 @@ impl Op for Clamp {
         kinks: "x = min and x = max",
         doc: "Keeps every element between two bounds. What lies outside is set to the bound and gets no gradient, so it cannot learn its way back: use it to guard a logarithm or a division, not to shape an output.",
         torch: "torch.clamp",
+        grad_fn: GradFn::Names(&["ClampBackward1"]),
         onnx: "Clip",
         ..UNARY
     };

@@ -3,7 +3,7 @@
 use super::mend;
 use super::shared::MATH;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Spec, Value,
 };
 use crate::tensor::{Dim, Scalar, Shape};
 
@@ -29,6 +29,7 @@ impl Op for Concat {
         },
         doc: "Puts tensors side by side along one axis, such as the features of two branches. Each input gets back its own slice of the gradient. Takes as many inputs as are wired.",
         torch: "torch.cat",
+        grad_fn: GradFn::Names(&["CatBackward0"]),
         onnx: "Concat",
         ..MATH
     };

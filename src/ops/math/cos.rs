@@ -1,7 +1,7 @@
 //! The cosine of each element, in radians: cos′ = −sin.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -15,6 +15,7 @@ impl Op for Cos {
         formula: Formula { forward: r"y_i = \cos x_i", local: r"f'(x_i) = -\sin x_i", chain: CHAIN },
         doc: "The cosine of each element, in radians; with the sine it codes positions and angles without a jump at the full turn. Its slope is zero at 0, so a network that starts there gets no gradient.",
         torch: "torch.cos",
+        grad_fn: GradFn::Names(&["CosBackward0"]),
         onnx: "Cos",
         ..UNARY
     };

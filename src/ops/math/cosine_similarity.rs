@@ -6,7 +6,9 @@
 use super::mend;
 use super::shared::{BINARY, line, one_axis};
 use crate::ops::unary::READS_INPUT;
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 /// See the module.
@@ -41,6 +43,7 @@ impl Op for CosineSimilarity {
         kinks: "‖a‖ = ε and ‖b‖ = ε",
         doc: "How much two vectors point the same way: 1 for the same direction, 0 at a right angle, −1 for opposite ones. Lengths do not matter, so the gradient only turns a vector and never makes it longer. Used to compare embeddings.",
         torch: "torch.nn.CosineSimilarity",
+        grad_fn: GradFn::Names(&["SumBackward1", "MulBackward0", "DivBackward0"]),
         ..BINARY
     };
 

@@ -1,7 +1,7 @@
 //! The quotient of two tensors, element by element.
 
 use super::shared::{BINARY, binary, binary_back, broadcast_shape};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Reads, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,7 @@ impl Op for Div {
         },
         doc: "The quotient of two tensors, element by element. Near a zero below the line both value and gradient explode. Axes of length 1 stretch.",
         torch: "torch.div",
+        grad_fn: GradFn::Names(&["DivBackward0"]),
         onnx: "Div",
         ..BINARY
     };

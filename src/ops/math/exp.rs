@@ -1,7 +1,7 @@
 //! The exponential of each element: (eˣ)′ = eˣ, so the backward pass needs only the result.
 
 use crate::ops::unary::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -15,6 +15,7 @@ impl Op for Exp {
         formula: Formula { forward: r"y_i = e^{x_i}", local: r"f'(x_i) = e^{x_i} = y_i", chain: CHAIN },
         doc: "e to the power of each element. It is its own derivative, so where the value is large the gradient is as large; above 88 it overflows in single precision. Softmax and the exponential families are built on it.",
         torch: "torch.exp",
+        grad_fn: GradFn::Names(&["ExpBackward0"]),
         onnx: "Exp",
         ..UNARY
     };

@@ -6,7 +6,8 @@
 use super::shared::{line, one_axis};
 use crate::ops::unary::UNARY;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec,
+    Value,
 };
 use crate::tensor::kernels::elementwise;
 use crate::tensor::{Dim, Scalar, Shape};
@@ -35,6 +36,7 @@ impl Op for Gather {
         },
         doc: "Picks elements by number along one axis: with class numbers B×1 it takes each sample's score of its own class. The gradient goes back to the elements that were picked, added up where one was picked twice; the index gets none. A number that names no element gives NaN.",
         torch: "torch.gather",
+        grad_fn: GradFn::Names(&["GatherBackward0"]),
         onnx: "GatherElements",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The natural logarithm of each element: (ln x)′ = 1/x.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -15,6 +15,7 @@ impl Op for Log {
         formula: Formula { forward: r"y_i = \ln x_i", local: r"f'(x_i) = \frac{1}{x_i}", chain: CHAIN },
         doc: "The natural logarithm of each element. Its slope is 1/x, so small inputs get huge gradients; zero gives −∞ and a negative number gives NaN. Keep its input positive, for instance with a softplus or a clamp before it.",
         torch: "torch.log",
+        grad_fn: GradFn::Names(&["LogBackward0"]),
         onnx: "Log",
         ..UNARY
     };

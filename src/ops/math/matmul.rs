@@ -4,7 +4,7 @@
 
 use super::mend;
 use super::shared::BINARY;
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Reads, Spec};
 use crate::tensor::kernels::matmul::{Mat, matmul};
 use crate::tensor::{Dim, Scalar, Shape};
 
@@ -23,6 +23,10 @@ impl Op for MatMul {
         },
         doc: "The matrix product: rows of the first times columns of the second. The last axis of the first must be as long as the last but one of the second. Stacks of matrices are multiplied pair by pair.",
         torch: "torch.matmul",
+        grad_fn: GradFn::By(|_, inputs| match inputs[0].rank() {
+            2 => &["MmBackward0"],
+            _ => &["UnsafeViewBackward0", "BmmBackward0", "ViewBackward0", "ExpandBackward0"],
+        }),
         onnx: "MatMul",
         ..BINARY
     };

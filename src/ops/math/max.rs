@@ -4,7 +4,7 @@
 
 use super::shared::{REDUCE, gone, reduced};
 use crate::ops::unary::UNARY;
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Reads, Spec};
 use crate::tensor::{Scalar, kernels::reduce};
 
 /// See the module.
@@ -24,6 +24,7 @@ impl Op for Max {
         kinks: "where two elements are the largest",
         doc: "The largest element over some or all axes, as the strongest response in global max pooling. Only the element that won gets the gradient, the others get none; equal winners share it evenly.",
         torch: "torch.amax",
+        grad_fn: GradFn::Names(&["AmaxBackward0"]),
         onnx: "ReduceMax",
         ..UNARY
     };

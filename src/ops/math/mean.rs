@@ -1,7 +1,7 @@
 //! The mean over some or all axes.
 
 use super::shared::{MATH, REDUCE, reduce_backward, reduce_forward, reduced};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,10 @@ impl Op for Mean {
         },
         doc: "The mean over some or all axes. The gradient is shared out evenly among the elements that went into it.",
         torch: "torch.mean",
+        grad_fn: GradFn::By(|params, _| match params.ints("dim") {
+            [] => &["MeanBackward0"],
+            _ => &["MeanBackward1"],
+        }),
         onnx: "ReduceMean",
         ..MATH
     };

@@ -1,7 +1,7 @@
 //! The product of two tensors, element by element.
 
 use super::shared::{BINARY, binary, binary_back, broadcast_shape};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Reads, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Reads, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,7 @@ impl Op for Mul {
         },
         doc: "The product of two tensors, element by element. Each side's gradient is scaled by the other side's value, so a zero on one side blocks the gradient of the other. Axes of length 1 stretch.",
         torch: "torch.mul",
+        grad_fn: GradFn::Names(&["MulBackward0"]),
         onnx: "Mul",
         ..BINARY
     };

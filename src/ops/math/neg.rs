@@ -1,7 +1,7 @@
 //! The other sign for each element.
 
 use crate::ops::unary::{CHAIN, READS_NOTHING, UNARY, backward_plain, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -15,6 +15,7 @@ impl Op for Neg {
         formula: Formula { forward: r"y_i = -x_i", local: r"f'(x_i) = -1", chain: CHAIN },
         doc: "Turns the sign of each element. The gradient comes back with the other sign, so it also turns a score to maximise into a loss to minimise.",
         torch: "torch.neg",
+        grad_fn: GradFn::Names(&["NegBackward0"]),
         onnx: "Neg",
         ..UNARY
     };

@@ -1,7 +1,9 @@
 //! Each element to a fixed power: (xᵖ)′ = p xᵖ⁻¹, and 0 for p = 0.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -23,6 +25,7 @@ impl Op for Pow {
         kinks: "x = 0, only where the exponent is below 1 and not 0",
         doc: "Each element to a fixed power. A square makes large errors count more, which is the idea of the squared loss. A negative number has no power that is not whole: that gives NaN. Below an exponent of 1 the gradient explodes near zero.",
         torch: "torch.pow",
+        grad_fn: GradFn::Names(&["PowBackward0"]),
         onnx: "Pow",
         ..UNARY
     };

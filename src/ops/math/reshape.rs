@@ -1,7 +1,9 @@
 //! The same elements in another shape.
 
 use super::shared::MATH;
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Dim, Scalar, Shape};
 
 /// See the module.
@@ -25,6 +27,7 @@ impl Op for Reshape {
         },
         doc: "Reads the same numbers, in the same order, with other axes. Nothing is computed; the gradient goes back in the old shape. The number of elements per sample must stay.",
         torch: "torch.reshape",
+        grad_fn: GradFn::Names(&["ViewBackward0"]),
         onnx: "Reshape",
         ..MATH
     };

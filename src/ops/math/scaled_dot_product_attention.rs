@@ -7,7 +7,8 @@
 use super::mend;
 use crate::ops::unary::UNARY;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params, Reads, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params, Reads,
+    Spec, Value,
 };
 use crate::tensor::kernels::elementwise::{blocks, sum_zip};
 use crate::tensor::kernels::matmul::{Mat, matmul};
@@ -45,6 +46,11 @@ impl Op for ScaledDotProductAttention {
         },
         doc: "The heart of a transformer: each query is compared with all keys, the scores become probabilities, and the values are mixed by them. Feed the same tensor into all three inputs, through three linear layers, for self-attention. The scale keeps the softmax from becoming a hard choice, which would pass no gradient.",
         torch: "torch.nn.functional.scaled_dot_product_attention",
+        grad_fn: GradFn::By(|_, inputs| match inputs[0].rank() {
+            2 => &["MmBackward0", "SafeSoftmaxBackward0", "MmBackward0", "MulBackward1"],
+            3 => &["SqueezeBackward1", "ScaledDotProductFlashAttentionForCpuBackward0", "UnsqueezeBackward0"],
+            _ => &["ScaledDotProductFlashAttentionForCpuBackward0"],
+        }),
         onnx: "Attention",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The sine of each element, in radians: sin′ = cos.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -15,6 +15,7 @@ impl Op for Sin {
         formula: Formula { forward: r"y_i = \sin x_i", local: r"f'(x_i) = \cos x_i", chain: CHAIN },
         doc: "The sine of each element, in radians. Used for positions in transformers and for networks that learn waves and pictures (SIREN). Far from zero many inputs give one value, so the loss has many valleys.",
         torch: "torch.sin",
+        grad_fn: GradFn::Names(&["SinBackward0"]),
         onnx: "Sin",
         ..UNARY
     };

@@ -5,7 +5,7 @@
 use super::shared::{line, one_axis};
 use crate::ops::unary::UNARY;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
 };
 use crate::tensor::{Dim, Scalar, kernels::elementwise};
 
@@ -56,6 +56,7 @@ impl Op for Slice {
         },
         doc: "Takes a part of the features along one axis, as x[:, start:end:step] does in Python. What is left out gets a gradient of zero. To split a tensor in two, slice it twice.",
         torch: "torch.ops.aten.slice",
+        grad_fn: GradFn::Names(&["SliceBackward0"]),
         onnx: "Slice",
         ..UNARY
     };

@@ -1,7 +1,7 @@
 //! The square root of each element: (√x)′ = 1/(2√x), from the result alone.
 
 use crate::ops::unary::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -15,6 +15,7 @@ impl Op for Sqrt {
         formula: Formula { forward: r"y_i = \sqrt{x_i}", local: r"f'(x_i) = \frac{1}{2\sqrt{x_i}}", chain: CHAIN },
         doc: "The square root of each element, as in a standard deviation or a norm. Its slope has no bound near zero: at exactly 0 the gradient is infinite, so a small number is usually added first. A negative number gives NaN.",
         torch: "torch.sqrt",
+        grad_fn: GradFn::Names(&["SqrtBackward0"]),
         onnx: "Sqrt",
         ..UNARY
     };

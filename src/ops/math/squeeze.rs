@@ -1,7 +1,9 @@
 //! Axes of length 1 taken away; no number moves.
 
 use crate::ops::unary::{UNARY, copy, copy_back};
-use crate::ops::{Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Dim, Scalar, Shape};
 
 /// See the module.
@@ -25,6 +27,10 @@ impl Op for Squeeze {
         },
         doc: "Takes away axes of length 1: a column B×1 becomes a list B. No number changes, and the gradient goes back in the old shape. An axis that is named must have length 1; PyTorch would silently keep a longer one.",
         torch: "torch.squeeze",
+        grad_fn: GradFn::By(|params, _| match params.ints("dim") {
+            [] => &["SqueezeBackward0"],
+            _ => &["SqueezeBackward1"],
+        }),
         onnx: "Squeeze",
         ..UNARY
     };

@@ -4,7 +4,7 @@
 //! with which difference quotients do not agree, by design.
 
 use crate::ops::unary::{READS_NOTHING, UNARY, backward_plain, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -22,6 +22,7 @@ impl Op for StraightThroughStep {
         },
         kinks: "x = 0",
         doc: "Fires or does not, as the perceptron's step, but lets the gradient through as if it were the identity, so that networks with hard decisions can be trained. The gradient is a stand-in and not the derivative: finite differences do not agree with it, by design.",
+        grad_fn: GradFn::Composed("x + (step(x) − x).detach(), written out"),
         ..UNARY
     };
     const SURROGATE: bool = true;

@@ -1,7 +1,7 @@
 //! The difference of two tensors, element by element.
 
 use super::shared::{BINARY, binary, binary_back, broadcast_shape};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -18,6 +18,7 @@ impl Op for Sub {
         },
         doc: "The difference of two tensors, element by element. The gradient reaches the second side with the other sign. Axes of length 1 stretch.",
         torch: "torch.sub",
+        grad_fn: GradFn::Names(&["SubBackward0"]),
         onnx: "Sub",
         ..BINARY
     };

@@ -1,7 +1,7 @@
 //! The sum over some or all axes.
 
 use super::shared::{MATH, REDUCE, reduce_backward, reduce_forward, reduced};
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,10 @@ impl Op for Sum {
         },
         doc: "The sum over some or all axes. The gradient of a sum is copied to every element that went into it.",
         torch: "torch.sum",
+        grad_fn: GradFn::By(|params, _| match params.ints("dim") {
+            [] => &["SumBackward0"],
+            _ => &["SumBackward1"],
+        }),
         onnx: "ReduceSum",
         ..MATH
     };

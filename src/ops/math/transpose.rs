@@ -1,7 +1,9 @@
 //! Two axes change places.
 
 use super::shared::MATH;
-use crate::ops::{Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Scalar, Shape, View, ViewMut};
 
 /// See the module.
@@ -29,6 +31,7 @@ impl Op for Transpose {
         },
         doc: "Swaps two axes: rows become columns. The gradient is swapped back. Useful before a matrix product.",
         torch: "torch.transpose",
+        grad_fn: GradFn::Names(&["TransposeBackward0"]),
         onnx: "Transpose",
         ..MATH
     };

@@ -1,7 +1,9 @@
 //! A new axis of length 1; no number moves.
 
 use crate::ops::unary::{UNARY, copy, copy_back};
-use crate::ops::{Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Dim, Scalar};
 
 /// See the module.
@@ -25,6 +27,7 @@ impl Op for Unsqueeze {
         },
         doc: "Puts in an axis of length 1, such as the channel axis that a convolution expects, or one that stretches in an addition. No number changes, and the gradient goes back in the old shape.",
         torch: "torch.unsqueeze",
+        grad_fn: GradFn::Names(&["UnsqueezeBackward0"]),
         onnx: "Unsqueeze",
         ..UNARY
     };

@@ -4,7 +4,9 @@
 
 use super::shared::{REDUCE, chosen, gone, reduced};
 use crate::ops::unary::{READS_INPUT, UNARY};
-use crate::ops::{Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+};
 use crate::tensor::{Dim, Scalar, kernels::reduce};
 
 /// See the module.
@@ -33,6 +35,7 @@ impl Op for Var {
         },
         doc: "The mean squared distance from the mean, over some or all axes: the first step of every normalisation. Its gradient pulls each element towards the mean. With as few elements as the correction takes off, such as a batch of one, it is NaN.",
         torch: "torch.var",
+        grad_fn: GradFn::Names(&["VarBackward0"]),
         onnx: "",
         ..UNARY
     };

@@ -10,7 +10,7 @@ pub use input::Input;
 pub use parameter::Parameter;
 pub use target::Target;
 
-use crate::ops::{Category, Fault, Formula, Inputs, Reads, Role, Spec};
+use crate::ops::{Category, Fault, Formula, GradFn, Inputs, Reads, Role, Spec};
 use crate::tensor::Shape;
 
 /// What all sources have in common; each file names the rest.
@@ -27,6 +27,7 @@ const SOURCE: Spec = Spec {
     kinks: "",
     doc: "",
     torch: "",
+    grad_fn: GradFn::None,
     onnx: "",
 };
 

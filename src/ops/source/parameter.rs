@@ -3,7 +3,7 @@
 use super::{SOURCE, fixed_shape};
 use crate::ops::layer::init;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value, WeightSpec,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value, WeightSpec,
 };
 use crate::tensor::Scalar;
 
@@ -33,6 +33,7 @@ impl Op for Parameter {
         },
         doc: "A tensor of weights of its own, as torch.nn.Parameter: a leaf of the graph that the optimiser moves. With math nodes it builds layers by hand, such as w·x + b.",
         torch: "torch.nn.Parameter",
+        grad_fn: GradFn::Leaf,
         onnx: "Initializer",
         ..SOURCE
     };
