@@ -19,6 +19,9 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "sine",
         "iris",
         "digits",
+        "lenet",
+        "resnet",
+        "autoencoder",
         "skip",
         "regularised",
     ]

@@ -127,12 +127,12 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// The node whose output is the network's answer: what the first loss compares with the target.
+/// The node whose output is the network's answer: what the first loss compares with the target. `None` if no loss sees
+/// the target, as in an autoencoder: then there is nothing that the answer could be held against.
 pub(super) fn prediction(plan: &Plan, graph: &crate::graph::Graph) -> Option<NodeId> {
-    let term = plan
-        .loss_terms()
-        .iter()
-        .find(|(id, _)| graph.node(*id).and_then(|n| n.spec()).is_some_and(|s| s.role == Role::Loss))?;
+    let role = |id: NodeId| graph.node(id).and_then(|n| n.spec()).map(|s| s.role);
+    let sees_target = |id: NodeId| graph.ancestors(&[id]).into_iter().any(|a| role(a) == Some(Role::Target));
+    let term = plan.loss_terms().iter().find(|(id, _)| role(*id) == Some(Role::Loss) && sees_target(*id))?;
     plan.input_of(term.0, 0)
 }
 
