@@ -1,9 +1,10 @@
 //! `check`: shapes, cost and problems of every node, and the gradient check.
 
 use crate::cli::run::{load, sentence};
-use crate::cli::table::{Table, bytes, count, number};
+use crate::cli::table::{Table, count, number};
 use crate::engine::{Weights, gradient_check};
 use crate::graph::{Graph, Inference, Node, Severity};
+use crate::train::bytes_text as bytes;
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;

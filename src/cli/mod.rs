@@ -3,6 +3,7 @@
 //! Results go to standard output, one line `error: …` to standard error. Exit codes: 0 all is well; 1 a command
 //! failed or found problems; 2 the command line is wrong.
 
+mod bench;
 mod check;
 mod eval;
 mod files;
@@ -45,6 +46,8 @@ enum Command {
     Step(step::Args),
     /// Shows shapes, cost and problems of every node, and checks all gradients.
     Check(check::Args),
+    /// Measures how fast a project trains, and what its nodes cost.
+    Bench(bench::Args),
     /// Lists the kinds of node, or explains one.
     Ops(ops::Args),
     /// Writes a new project from a shipped one.
@@ -87,6 +90,7 @@ pub fn start() -> Start {
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Step(args)) => step::run(&args),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Ops(args)) => ops::run(&args),
         Some(Command::New(args)) => files::new(&args),
         Some(Command::Info(args)) => files::info(&args),

@@ -25,6 +25,15 @@ pub fn set_threads(n: usize) -> Result<(), String> {
         .map_err(|e| format!("the number of threads cannot be set to {n}: {e}"))
 }
 
+/// Runs `f` on so many threads instead of those of the whole program.
+///
+/// # Errors
+/// If the system does not give that many.
+pub fn with_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> Result<R, String> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+    pool.map(|p| p.install(f)).map_err(|e| format!("{n} threads cannot be started: {e}"))
+}
+
 /// The number of threads that kernels may use.
 pub fn threads() -> usize {
     rayon::current_num_threads()

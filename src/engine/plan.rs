@@ -304,6 +304,13 @@ impl Plan {
     pub fn bytes(&self, size: usize) -> usize {
         (self.values + self.grads + self.saved) * size
     }
+    /// As [`Plan::bytes`], of one node: its value, the gradients at its pins, and its own where they are added up.
+    pub fn bytes_of(&self, node: NodeId, size: usize) -> usize {
+        let Some(step) = self.index.get(&node).map(|at| &self.steps[*at]) else { return 0 };
+        let own = step.grad.iter().filter(|_| step.adds).map(ExactSizeIterator::len).sum::<usize>();
+        let pins: usize = step.pins.iter().flatten().map(ExactSizeIterator::len).sum();
+        (step.value.len() + step.saved.len() + own + pins) * size
+    }
     /// Whether a penalty adds to the gradient of weight number `param`.
     pub fn penalised(&self, param: usize) -> bool {
         self.steps.iter().any(|s| s.grad.is_some() && s.inputs.contains(&Source::Weight(param)))

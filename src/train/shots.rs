@@ -4,7 +4,9 @@ use crate::engine::{Element, Pass, Phase, Plan, explain};
 use crate::graph::{Node, NodeId};
 use crate::ops::Precision;
 use crate::tensor::{Stats, View};
-use crate::train::{ElementRef, Inspected, NodeShot, NodeState, Session, TensorRef, TensorShot, Terms, Thumb, Want};
+use crate::train::{
+    ElementRef, Inspected, NodeShot, NodeState, Profile, Session, TensorRef, TensorShot, Terms, Thumb, Want,
+};
 use std::collections::BTreeMap;
 
 /// Rows and columns of a node's small picture.
@@ -52,12 +54,17 @@ fn shot<S: Precision>(which: TensorRef, label: String, shape: &[usize], view: Op
 
 impl<S: Precision> Session<S> {
     /// All nodes as they stand; `maps` are their pictures over the plane.
-    pub(super) fn node_shots(&self, want: &Want, mut maps: BTreeMap<NodeId, Vec<Thumb>>) -> BTreeMap<NodeId, NodeShot> {
+    pub(super) fn node_shots(
+        &self,
+        want: &Want,
+        mut maps: BTreeMap<NodeId, Vec<Thumb>>,
+        profile: &Profile,
+    ) -> BTreeMap<NodeId, NodeShot> {
         let (plan, pass) = self.current();
-        let shots = self
-            .graph()
-            .nodes()
-            .map(|n| (n.id, self.node_shot(plan, pass, n, want, maps.remove(&n.id).unwrap_or_default())));
+        let shots = self.graph().nodes().map(|n| {
+            let shot = self.node_shot(plan, pass, n, want, maps.remove(&n.id).unwrap_or_default());
+            (n.id, NodeShot { cost: self.cost(profile, n.id).filter(|_| want.costs), ..shot })
+        });
         shots.collect()
     }
 
@@ -86,6 +93,7 @@ impl<S: Precision> Session<S> {
             weight_grad_sample: own.first().filter(|_| pictures && back).map(|k| thumb(&view(*k, weights.grad(*k)))),
             maps,
             scalar: value.filter(|v| v.data.len() == 1).map(|v| v.data[0].to64()),
+            cost: None,
         }
     }
 

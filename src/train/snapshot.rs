@@ -3,7 +3,7 @@
 use crate::engine::Instruction;
 use crate::graph::NodeId;
 use crate::tensor::Stats;
-use crate::train::{GradTrack, Metrics, Point};
+use crate::train::{Cost, GradTrack, Metrics, Point, Scatter, ScatterOf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,11 +22,24 @@ pub struct Want {
     pub map_size: usize,
     /// Whether nodes get small pictures.
     pub previews: bool,
+    /// Which output the samples are shown in; `None` for no such picture.
+    pub scatter: Option<ScatterOf>,
+    /// Whether nodes say what they cost.
+    pub costs: bool,
 }
 
 impl Default for Want {
     fn default() -> Self {
-        Want { inspect: None, element: None, map_node: None, map_channel: 0, map_size: 64, previews: true }
+        Want {
+            inspect: None,
+            element: None,
+            map_node: None,
+            map_channel: 0,
+            map_size: 64,
+            previews: true,
+            scatter: None,
+            costs: false,
+        }
     }
 }
 
@@ -103,6 +116,8 @@ pub struct NodeShot {
     pub maps: Vec<Thumb>,
     /// Its output if that is one number.
     pub scalar: Option<f64>,
+    /// What it costs in a step, if that was asked for and measured.
+    pub cost: Option<Cost>,
 }
 
 /// One tensor of the inspected node.
@@ -243,6 +258,8 @@ pub struct Snapshot {
     pub map: Option<Arc<DecisionMap>>,
     /// The fitted curve, for data of one variable.
     pub curve: Option<Arc<FittedCurve>>,
+    /// The samples in the output that was asked for.
+    pub scatter: Option<Arc<Scatter>>,
     /// The element that was asked for.
     pub terms: Option<Terms>,
 }

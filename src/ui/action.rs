@@ -97,6 +97,8 @@ pub enum Action {
     SearchNode,
     /// What the worker should report from now on.
     Want(Want),
+    /// Shows or hides what each node costs.
+    ToggleCosts,
     /// Brings a panel of the dock to the front.
     ShowPanel(PanelId),
 

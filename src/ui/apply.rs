@@ -100,6 +100,10 @@ impl App {
             | Action::SetSpeed(_)
             | Action::SetWeight { .. }
             | Action::Want(_) => self.command(action),
+            Action::ToggleCosts => {
+                let want = Want { costs: !self.state.want.costs, ..self.state.want.clone() };
+                self.command(Action::Want(want));
+            }
             Action::Explain(element) => {
                 let element = element.map(|(node, tensor, index)| ElementRef { node, tensor, index });
                 let want = Want { element, ..self.state.want.clone() };

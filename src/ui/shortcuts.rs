@@ -152,6 +152,8 @@ static TABLE: &[ActionInfo] = commands![
     View 1 "Node palette" [ctrl(Key::B)] Action::TogglePalette, always, false, "Show or hide the list of nodes on the left.";
     View 1 "Inspector" [ctrl(Key::I)] Action::ToggleInspector, always, false, "Show or hide the details of the selected node.";
     View 1 "Dock" [ctrl(Key::J)] Action::ToggleDock, always, false, "Show or hide the plots below the canvas.";
+    View 1 "Cost of nodes" [] Action::ToggleCosts, nodes, false,
+        "Show under each node its share of the time of a training step, and its memory.";
     View 1 "Reset layout" [] Action::ResetLayout, always, false, "Put all panels back in their first place.";
     View 2 "Loss" [ctrl(Key::Num1)] Action::ShowPanel(PanelId::Loss), always, false, "Loss of training and test samples over time.";
     View 2 "Gradients" [ctrl(Key::Num2)] Action::ShowPanel(PanelId::Gradients), always, false,
@@ -160,6 +162,8 @@ static TABLE: &[ActionInfo] = commands![
         "What the network answers at each point of the plane.";
     View 2 "Fitted curve" [ctrl(Key::Num4)] Action::ShowPanel(PanelId::Curve), always, false,
         "The fitted function over the samples, for data with one input.";
+    View 2 "Scatter" [] Action::ShowPanel(PanelId::Scatter), always, false,
+        "The samples in two columns of a node's output, such as the code of an autoencoder.";
     View 2 "Confusion" [ctrl(Key::Num5)] Action::ShowPanel(PanelId::Confusion), always, false, "Which class was taken for which.";
     View 2 "Data table" [ctrl(Key::Num6)] Action::ShowPanel(PanelId::Data), always, false, "The samples as a table.";
     View 2 "Tape" [ctrl(Key::Num7)] Action::ShowPanel(PanelId::Tape), always, false,

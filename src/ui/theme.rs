@@ -41,6 +41,8 @@ pub struct Theme {
     pub gradient: Color32,
     /// Where the program stands.
     pub cursor: Color32,
+    /// Time that a node takes.
+    pub cost: Color32,
     /// The pressed or principal control.
     pub accent: Color32,
     /// All is well.
@@ -78,6 +80,7 @@ const DARK: Theme = Theme {
     zero: hex(0x1b1e24),
     gradient: hex(0xc678dd),
     cursor: hex(0xe3b341),
+    cost: hex(0xa9cf46),
     accent: hex(0x5b9dff),
     good: hex(0x3fb68b),
     error: hex(0xe5534b),
@@ -103,6 +106,7 @@ const LIGHT: Theme = Theme {
     zero: hex(0xf0f1f3),
     gradient: hex(0x8e36ad),
     cursor: hex(0x9a6700),
+    cost: hex(0x5f7f0a),
     accent: hex(0x2468d6),
     good: hex(0x187a56),
     error: hex(0xc62f27),

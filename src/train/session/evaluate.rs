@@ -31,20 +31,32 @@ impl<S: Precision> Session<S> {
             Part::Train => &data.train,
             Part::Test => &data.test,
         };
-        let (w, v) = (data.feature_width(), data.target_width());
+        let prediction = self.prediction;
         let mut sum = 0.0;
+        let mut from = 0;
+        self.forward_samples(rows, |plan, pass, n| {
+            sum += pass.total_loss(plan).unwrap_or(f64::NAN) * n as f64;
+            if let Some(view) = prediction.and_then(|id| pass.value(plan, id)) {
+                see(&rows[from..from + n], view);
+            }
+            from += n;
+        });
+        sum / rows.len() as f64
+    }
+
+    /// Runs the forward part on samples of the data set, as when they are tested. Calls `read` after each of the
+    /// batches with the number of its samples.
+    pub(in crate::train) fn forward_samples(&mut self, rows: &[usize], mut read: impl FnMut(&Plan, &Pass<S>, usize)) {
+        let Some(data) = self.data.clone() else { return };
+        let (w, v) = (data.feature_width(), data.target_width());
         for chunk in rows.chunks(EVAL) {
             data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
-            let Some(loss) = self.forward_rows(chunk.len()) else { continue };
-            sum += loss * chunk.len() as f64;
-            if let Some(id) = self.prediction
+            if self.forward_rows(chunk.len()).is_some()
                 && let Some((plan, pass)) = self.scratch.last()
-                && let Some(view) = pass.value(plan, id)
             {
-                see(chunk, view);
+                read(plan, pass, chunk.len());
             }
         }
-        sum / rows.len() as f64
     }
 
     /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.

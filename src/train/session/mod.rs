@@ -404,6 +404,11 @@ impl<S: Precision> Session<S> {
         while self.begun {
             self.advance();
         }
+        self.report(epoch)
+    }
+
+    /// What the batch that ended last brought; `epoch` is the one in which it began.
+    pub(super) fn report(&self, epoch: usize) -> StepReport {
         let (plan, pass) = self.current();
         StepReport { loss: pass.total_loss(plan).unwrap_or(f64::NAN), bad: pass.bad(), epoch_ended: self.epoch > epoch }
     }

@@ -3,7 +3,7 @@
 use super::trainer::Trainer;
 use crate::engine::Instruction;
 use crate::graph::NodeId;
-use crate::train::{DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Snapshot, Thumb};
+use crate::train::{DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Snapshot, Thumb};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ pub(super) struct Slow {
     pub(super) maps: BTreeMap<NodeId, Vec<Thumb>>,
     pub(super) map: Option<Arc<DecisionMap>>,
     pub(super) curve: Option<Arc<FittedCurve>>,
+    pub(super) scatter: Option<Arc<Scatter>>,
     pub(super) train: Report,
     pub(super) test: Report,
     pub(super) cost: Duration,
@@ -39,6 +40,7 @@ impl Trainer {
             self.slow.maps = maps;
             self.slow.map = map.map(Arc::new);
             self.slow.curve = s.curve().map(Arc::new);
+            self.slow.scatter = s.scatter(&self.want).map(Arc::new);
             self.slow.train = s.evaluate(Part::Train);
             self.slow.test = if s.has_test() { s.evaluate(Part::Test) } else { Report::default() };
             self.slow.at = Some(now);
@@ -76,10 +78,11 @@ impl Trainer {
             seed: s.config().seed,
             history: Arc::new(s.history().to_vec()),
             gradients: Arc::new(s.tracks().to_vec()),
-            nodes: s.node_shots(&self.want, self.slow.maps.clone()),
+            nodes: s.node_shots(&self.want, self.slow.maps.clone(), &self.profile),
             inspected: self.want.inspect.and_then(|id| s.inspect(id)),
             map: self.slow.map.clone(),
             curve: self.slow.curve.clone(),
+            scatter: self.slow.scatter.clone(),
             terms: self.want.element.and_then(|e| s.terms(e)),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));

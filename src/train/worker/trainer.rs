@@ -5,7 +5,7 @@ use super::{Command, Granularity, Notice, Speed};
 use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
-use crate::train::{Session, SessionError, Snapshot, Timeline, TrainConfig, Want};
+use crate::train::{Profile, Session, SessionError, Snapshot, Timeline, TrainConfig, Want};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const FRAME: Duration = Duration::from_micros(16_600);
 /// While training runs, states to go back to are kept this far apart, so that going back takes about as long.
 const KEEP_EVERY: Duration = Duration::from_millis(25);
+/// While nodes say what they cost, a step is measured this often, so that training stays as fast as it is.
+const CLOCK_EVERY: Duration = Duration::from_millis(5);
 /// Commands are looked for at least this often while training runs.
 const SLICE: Duration = Duration::from_millis(4);
 /// The state of the thread.
@@ -38,6 +40,9 @@ pub(super) struct Trainer {
     pub(super) published: Instant,
     pub(super) rate: (Instant, u64, f64),
     pub(super) slow: Slow,
+    pub(super) profile: Profile,
+    /// When a step was last measured node by node.
+    pub(super) clocked: Instant,
 }
 
 impl Trainer {
@@ -65,6 +70,8 @@ impl Trainer {
             published: now,
             rate: (now, 0, 0.0),
             slow: Slow::default(),
+            profile: Profile::default(),
+            clocked: now,
         }
     }
 
@@ -166,6 +173,9 @@ impl Trainer {
                 self.slow.at = None;
             }
             Command::Want(want) => {
+                if want.costs && !self.want.costs {
+                    self.profile = Profile::default();
+                }
                 self.want = want;
                 self.slow.at = None;
             }
@@ -198,6 +208,7 @@ impl Trainer {
         self.base = 0;
         self.slow.at = None;
         self.reported_bad = false;
+        self.profile = Profile::default();
         match Session::new(graph, data, config) {
             Ok(mut s) => {
                 match (weights, old) {
@@ -244,6 +255,7 @@ impl Trainer {
         match g {
             Granularity::Node => _ = s.advance(),
             Granularity::Phase => s.finish_phase(),
+            Granularity::Batch if self.want.costs => _ = s.step_timed(&mut self.profile),
             Granularity::Batch => _ = s.step(),
             Granularity::ToEnd if s.at_rest() => {}
             Granularity::ToEnd => _ = s.step(),
@@ -277,7 +289,12 @@ impl Trainer {
         match self.speed {
             Speed::Full => {
                 while start.elapsed() < SLICE {
-                    let report = s.step();
+                    let report = if self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY {
+                        self.clocked = Instant::now();
+                        s.step_timed(&mut self.profile)
+                    } else {
+                        s.step()
+                    };
                     if report.bad.is_some() || (report.epoch_ended && ended(s, self.base, self.began).is_some()) {
                         break;
                     }
@@ -285,7 +302,11 @@ impl Trainer {
                 self.due = Instant::now();
             }
             Speed::Steps(n) => {
-                s.step();
+                if self.want.costs {
+                    s.step_timed(&mut self.profile);
+                } else {
+                    s.step();
+                }
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
             Speed::Nodes(n) => {

@@ -3,6 +3,7 @@
 //! Everything is painted in screen space, so that text is sharp at every zoom; nothing is laid out or painted
 //! that is not seen, and zoomed-out views are two meshes.
 
+mod cost;
 mod gesture;
 mod hover;
 mod layout;

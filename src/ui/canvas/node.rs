@@ -85,6 +85,9 @@ pub fn paint(painter: &Painter, node: &NodeBox, view: &View, marks: Marks, state
         order(painter, node, view, rect, theme);
     }
     pins(painter, node, view, tint, theme);
+    if let Some(cost) = state.shot(node.id).and_then(|s| s.cost.as_ref()) {
+        super::cost::paint(painter, rect, cost, view, theme);
+    }
 }
 
 /// A dashed frame: where the program stands.

@@ -1,7 +1,7 @@
 //! The dock under the canvas: tabs that can be moved and split.
 
 use crate::ui::action::Action;
-use crate::ui::panel::{confusion, curve, data, decision::Decision, gradients, loss, problems, tape};
+use crate::ui::panel::{confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, tape};
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
 use egui::{Color32, Margin, Stroke, Ui, Visuals, WidgetText};
@@ -19,6 +19,8 @@ pub enum PanelId {
     DecisionMap,
     /// Fitted function of one variable.
     Curve,
+    /// Samples in two columns of an output.
+    Scatter,
     /// Confusion matrix.
     Confusion,
     /// The data set as a table.
@@ -31,11 +33,12 @@ pub enum PanelId {
 
 impl PanelId {
     /// All panels in the order of the View menu.
-    pub const ALL: [PanelId; 8] = [
+    pub const ALL: [PanelId; 9] = [
         PanelId::Loss,
         PanelId::Gradients,
         PanelId::DecisionMap,
         PanelId::Curve,
+        PanelId::Scatter,
         PanelId::Confusion,
         PanelId::Data,
         PanelId::Tape,
@@ -48,6 +51,7 @@ impl PanelId {
             PanelId::Gradients => "Gradients",
             PanelId::DecisionMap => "Decision map",
             PanelId::Curve => "Fitted curve",
+            PanelId::Scatter => "Scatter",
             PanelId::Confusion => "Confusion",
             PanelId::Data => "Data",
             PanelId::Tape => "Tape",
@@ -79,10 +83,10 @@ impl Dock {
             let panes = ids.iter().map(|p| tiles.insert_pane(*p)).collect();
             tiles.insert_tab_tile(panes)
         };
-        use PanelId::{Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Tape};
+        use PanelId::{Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Tape};
         let left = group(&[Loss, Data, Confusion, Problems]);
         let middle = group(&[Gradients, Tape]);
-        let right = group(&[DecisionMap, Curve]);
+        let right = group(&[DecisionMap, Curve, Scatter]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
         if let Some(Tile::Container(egui_tiles::Container::Linear(l))) = tiles.get_mut(root) {
             l.shares.set_share(left, 1.35);
@@ -159,6 +163,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Gradients => gradients::ui(ui, state, self.gradients),
             PanelId::DecisionMap => self.decision.ui(ui, state, actions),
             PanelId::Curve => curve::ui(ui, state),
+            PanelId::Scatter => scatter::ui(ui, state, actions),
             PanelId::Confusion => confusion::ui(ui, state, self.confusion_train),
             PanelId::Data => data::ui(ui, state, actions),
             PanelId::Tape => tape::ui(ui, state, actions),

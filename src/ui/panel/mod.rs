@@ -10,6 +10,7 @@ mod inspector;
 mod loss;
 mod palette;
 mod problems;
+mod scatter;
 mod tape;
 
 pub use dock::{Dock, PanelId};
