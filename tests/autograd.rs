@@ -1,5 +1,12 @@
 //! Autograd as PyTorch has it: names, leaves, what is saved, and how gradients add up.
 
+#[path = "autograd/cli.rs"]
+mod cli;
+#[path = "autograd/sums.rs"]
+mod sums;
+#[path = "autograd/whatif.rs"]
+mod whatif;
+
 use chainrule::ops::{GradFn, ParamKind, Params, Value, catalogue};
 use chainrule::tensor::Shape;
 use serde_json::Value as Json;

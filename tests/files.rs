@@ -174,7 +174,7 @@ fn train() -> impl Strategy<Value = TrainConfig> {
             changed(&mut schedule.params, &floats, whole);
             let limits = Limits { clip_norm: x[0], clip_value: x[1], accumulate };
             let stop = Stop { patience, min_delta: x[2], seconds: x[3] };
-            TrainConfig { optimizer, batch_size, seed, epochs, schedule, limits, stop }
+            TrainConfig { optimizer, batch_size, seed, epochs, schedule, limits, stop, zero_grad: seed % 2 == 0 }
         },
     )
 }

@@ -8,6 +8,7 @@ mod check;
 mod eval;
 mod files;
 mod ops;
+mod probe;
 mod run;
 mod step;
 mod table;

@@ -1,8 +1,8 @@
 //! `step`: the tape as text.
 
-use crate::cli::Usage;
 use crate::cli::run::load;
 use crate::cli::table::number;
+use crate::cli::{Usage, probe};
 use crate::engine::{Instruction, Phase};
 use crate::graph::NodeId;
 use crate::tensor::{Stats, View, shape_text};
@@ -29,16 +29,19 @@ pub struct Args {
     /// Then take back so many instructions, bit for bit, and show what the one before computed.
     #[arg(long, value_name = "N")]
     back: Option<usize>,
+    #[command(flatten)]
+    probe: probe::Args,
 }
 
 /// Tensors up to this length are printed.
 const SHOWN: usize = 16;
 
 pub fn run(args: &Args) -> Result<bool> {
-    let loaded = load(&args.path)?;
+    let mut loaded = load(&args.path)?;
+    args.probe.configure(&mut loaded.project.document.train)?;
     let mut session = loaded.session::<f32>(true)?;
     let until = args.until.as_deref().map(|text| target(&session, text)).transpose()?;
-    let steps = args.steps.unwrap_or(session.program().len());
+    let steps = args.steps.unwrap_or(if until.is_some() { session.program().len() } else { args.probe.end(&session) });
     let mut out = std::io::stdout().lock();
     let mut timeline = Timeline::default();
     for k in 0..steps {
@@ -57,6 +60,7 @@ pub fn run(args: &Args) -> Result<bool> {
             show(&session, cursor, done, &mut out)?;
         }
     }
+    args.probe.run(&mut session, &mut out)?;
     let (plan, pass) = session.current();
     if let Some(loss) = pass.total_loss(plan) {
         writeln!(out, "total loss {loss}")?;

@@ -42,6 +42,9 @@ pub struct Args {
     /// Batches whose losses are averaged for one step.
     #[arg(long, value_name = "K")]
     accumulate: Option<usize>,
+    /// Do not clear gradients before a backward pass: they add up over the batches.
+    #[arg(long)]
+    no_zero_grad: bool,
     /// Stop after this many epochs without a better test loss, and keep the best weights.
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
@@ -88,6 +91,7 @@ pub fn run(args: &Args) -> Result<bool> {
     config.limits.clip_norm = args.clip_norm.unwrap_or(config.limits.clip_norm);
     config.limits.clip_value = args.clip_value.unwrap_or(config.limits.clip_value);
     config.limits.accumulate = args.accumulate.unwrap_or(config.limits.accumulate);
+    config.zero_grad &= !args.no_zero_grad;
     config.stop.patience = args.patience.unwrap_or(config.stop.patience);
     config.stop.seconds = args.max_seconds.unwrap_or(config.stop.seconds);
     let stop = config.stop;

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod pass;
 mod plan;
+mod poke;
 mod weights;
 
 pub use check::{Checked, gradient_check};

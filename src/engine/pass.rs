@@ -30,12 +30,16 @@ pub struct Bad {
 /// The state of one pass through a plan.
 #[derive(Clone, Debug)]
 pub struct Pass<S> {
-    values: Vec<S>,
-    grads: Vec<S>,
+    pub(super) values: Vec<S>,
+    pub(super) grads: Vec<S>,
     saved: Vec<S>,
-    cursor: usize,
+    pub(super) cursor: usize,
     /// Contributions that have arrived at each node's gradient.
-    arrived: Vec<usize>,
+    pub(super) arrived: Vec<usize>,
+    /// Whether gradients of weights are added to those in `before`.
+    pub(super) keep: bool,
+    /// The gradients of weights as the backward pass found them, if they are kept.
+    pub(super) before: Vec<S>,
     bad: Option<Bad>,
     mode: Mode,
     draw: u64,
@@ -52,6 +56,8 @@ impl<S: Precision> Pass<S> {
             saved: vec![S::zero(); plan.saved],
             cursor: 0,
             arrived: vec![0; plan.steps.len()],
+            keep: false,
+            before: Vec::new(),
             bad: None,
             mode: Mode::Train,
             draw: 0,
@@ -100,13 +106,16 @@ impl<S: Precision> Pass<S> {
         match instruction.phase {
             Phase::Forward | Phase::Loss => self.forward(plan, at, weights, x, y, instruction.phase),
             Phase::Seed => {
-                if self.cursor == plan.forward_len() {
+                if self.cursor == plan.forward_len() && self.keep {
+                    self.before.clone_from(&weights.grads);
+                } else if self.cursor == plan.forward_len() {
                     weights.grads.fill(S::zero());
                 }
                 self.start_gradient(plan, at);
             }
             Phase::Backward => {
                 self.backward(plan, at, weights);
+                self.add_kept(plan, at, weights);
                 self.deliver(plan, at, weights);
             }
             Phase::Update => {

@@ -8,6 +8,7 @@ mod diagnostic;
 mod edit;
 mod fragment;
 mod infer;
+mod splice;
 mod store;
 mod wiring;
 

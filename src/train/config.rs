@@ -31,6 +31,10 @@ pub struct TrainConfig {
     /// When training stops by itself.
     #[serde(skip_serializing_if = "is_default")]
     pub stop: Stop,
+    /// Whether gradients are cleared before each backward pass (`optimizer.zero_grad()`). Without it they add up over
+    /// the batches.
+    #[serde(skip_serializing_if = "is_true")]
+    pub zero_grad: bool,
 }
 
 /// Clipping and accumulation of gradients; 0 is off.
@@ -63,6 +67,11 @@ pub struct Stop {
     pub seconds: f64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_true(on: &bool) -> bool {
+    *on
+}
+
 fn is_default<T: Default + PartialEq>(x: &T) -> bool {
     *x == T::default()
 }
@@ -77,6 +86,7 @@ impl Default for TrainConfig {
             schedule: Schedule::default(),
             limits: Limits::default(),
             stop: Stop::default(),
+            zero_grad: true,
         }
     }
 }
@@ -90,6 +100,12 @@ impl TrainConfig {
         };
         if self.batch_size == 0 {
             return Some("the batch size is 0; it must be at least 1".into());
+        }
+        if !self.zero_grad && self.limits.accumulate > 1 {
+            return Some(
+                "accumulating over several batches and skipping zero_grad both keep gradients: choose one of them"
+                    .into(),
+            );
         }
         amount("learning rate", lr)
             .or_else(|| self.optimizer.reject())

@@ -1,5 +1,6 @@
 //! Training: optimisers, metrics, the synchronous [`Session`] and its thread, the [`Worker`].
 
+mod autograd;
 mod config;
 pub(crate) mod described;
 mod map;
@@ -15,9 +16,11 @@ mod shots;
 mod snapshot;
 mod timeline;
 mod watch;
+mod whatif;
 mod worker;
 
 pub use crate::engine::WeightMap;
+pub use autograd::{Autograd, AutogradShot, GradNode, GradState, Leaf, Next, Saved};
 pub use config::{Limits, Optimizer, Schedule, Stop, TrainConfig};
 pub use described::{About, Chosen, Listed};
 pub use metrics::Metrics;
@@ -27,10 +30,11 @@ pub use record::{GradTrack, Point};
 pub use scatter::{Scatter, ScatterOf};
 pub use schedule::Course;
 pub use scores::{ClassScore, class_scores, macro_score};
-pub use session::{Part, Report, Session, SessionError, StepReport};
+pub use session::{Again, Part, Report, Session, SessionError, StepReport, TWICE};
 pub use snapshot::{
     DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot, Terms,
     Thumb, Want,
 };
 pub use timeline::Timeline;
+pub use whatif::{Delta, Order, Poke, WhatIf, index_text};
 pub use worker::{Command, Granularity, Notice, Speed, Worker};

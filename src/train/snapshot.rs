@@ -3,7 +3,7 @@
 use crate::engine::Instruction;
 use crate::graph::NodeId;
 use crate::tensor::Stats;
-use crate::train::{Cost, GradTrack, Metrics, Point, Scatter, ScatterOf};
+use crate::train::{AutogradShot, Cost, GradTrack, Metrics, Point, Scatter, ScatterOf, WhatIf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub struct Want {
     pub scatter: Option<ScatterOf>,
     /// Whether nodes say what they cost.
     pub costs: bool,
+    /// Whether the backward graph is described.
+    pub autograd: bool,
 }
 
 impl Default for Want {
@@ -39,6 +41,7 @@ impl Default for Want {
             previews: true,
             scatter: None,
             costs: false,
+            autograd: false,
         }
     }
 }
@@ -256,6 +259,10 @@ pub struct Snapshot {
     pub inspected: Option<Inspected>,
     /// The map that was asked for, for data of the plane.
     pub map: Option<Arc<DecisionMap>>,
+    /// What other numbers would change, while some are tried.
+    pub what_if: Option<Arc<WhatIf>>,
+    /// The backward graph, if it was asked for.
+    pub autograd: Option<Arc<AutogradShot>>,
     /// The fitted curve, for data of one variable.
     pub curve: Option<Arc<FittedCurve>>,
     /// The samples in the output that was asked for.

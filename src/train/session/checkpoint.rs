@@ -5,6 +5,9 @@ use crate::train::schedule::Pace;
 use crate::train::watch::Watch;
 use crate::train::{Moves, Session};
 
+/// `.grad` of all weights, and what it is the sum of.
+type Kept<S> = (Vec<S>, Option<(u64, u64)>);
+
 /// The state of a run between two batches.
 #[derive(Clone, Debug)]
 pub(in crate::train) struct Checkpoint<S> {
@@ -16,6 +19,8 @@ pub(in crate::train) struct Checkpoint<S> {
     batch: usize,
     step: u64,
     sum: (f64, f64),
+    /// `.grad` of all weights and what it is the sum of, where the next backward pass adds to it.
+    grads: Option<Kept<S>>,
 }
 
 impl<S> Checkpoint<S> {
@@ -23,9 +28,9 @@ impl<S> Checkpoint<S> {
     pub fn steps(&self) -> u64 {
         self.step
     }
-    /// Memory: the weights, the best ones, and at most four buffers of the optimiser.
+    /// Memory: the weights, the best ones, and at most four buffers of the optimiser, and gradients.
     pub fn bytes(&self) -> usize {
-        self.weights.len() * size_of::<S>() * 6 + size_of::<Self>()
+        self.weights.len() * size_of::<S>() * 7 + size_of::<Self>()
     }
 }
 
@@ -41,6 +46,7 @@ impl<S: Precision> Session<S> {
             batch: self.batch,
             step: self.step,
             sum: self.sum,
+            grads: (!self.config.zero_grad).then(|| (self.weights.grads.clone(), self.ledger.sum)),
         })
     }
 
@@ -54,5 +60,10 @@ impl<S: Precision> Session<S> {
         (self.begun, self.short) = (false, false);
         self.order.shuffle(self.epoch as u64);
         self.pass.rewind();
+        self.ledger.sum = None;
+        if let Some((grads, sum)) = &c.grads {
+            self.weights.grads.copy_from_slice(grads);
+            self.ledger.sum = *sum;
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! One training run, synchronous: batches, epochs, stepping, evaluation.
 
+mod again;
 mod checkpoint;
 mod evaluate;
+mod ledger;
+mod whatif;
 
+pub use again::{Again, TWICE};
 pub(super) use checkpoint::Checkpoint;
 
 use crate::data::{Dataset, Order, Task};
@@ -16,6 +20,7 @@ use crate::train::schedule::Pace;
 use crate::train::watch::Watch;
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
 use evaluate::loss_threshold;
+use ledger::Ledger;
 use std::sync::Arc;
 
 /// Why there is no session.
@@ -103,6 +108,7 @@ pub struct Session<S> {
     watch: Watch<S>,
     threshold: f64,
     prediction: Option<NodeId>,
+    pub(super) ledger: Ledger<S>,
 }
 
 impl<S: Precision> Session<S> {
@@ -177,6 +183,7 @@ impl<S: Precision> Session<S> {
             tracks,
             threshold,
             prediction,
+            ledger: Ledger::default(),
         };
         session.order.shuffle(0);
         session.moves.set_limits(session.config.limits);
@@ -204,6 +211,7 @@ impl<S: Precision> Session<S> {
             t.ratio.clear();
         }
         self.pass.rewind();
+        self.ledger = Ledger::default();
     }
 
     /// The optimiser's settings and the epoch limit may change in mid-run; other settings need a new session.
@@ -376,6 +384,8 @@ impl<S: Precision> Session<S> {
         };
         pass.rewind();
         pass.set_draw(mix(self.config.seed, self.step));
+        pass.set_accumulate(!self.config.zero_grad);
+        self.ledger.begin(&self.weights);
         self.begun = true;
     }
 
@@ -430,6 +440,7 @@ impl<S: Precision> Session<S> {
         self.sum.1 += size;
         self.step += 1;
         self.batch += 1;
+        self.ledger.end(self.step, !self.config.zero_grad);
         let epoch_ended = self.batch >= self.batches();
         let every = (self.batches() / 4).max(1) as u64;
         if self.step <= 50 || self.step.is_multiple_of(every) {

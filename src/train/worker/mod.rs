@@ -3,13 +3,14 @@
 //! Down goes a channel of commands. Up come a bounded channel of notices that must not be missed, and one
 //! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
 
+mod probe;
 mod publish;
 mod trainer;
 
 use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::{Diagnostic, Graph, NodeId};
-use crate::train::{Snapshot, TrainConfig, Want};
+use crate::train::{Order, Snapshot, TrainConfig, Want};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -84,6 +85,13 @@ pub enum Command {
         /// New value.
         value: f64,
     },
+    /// Try other numbers on a copy of the batch under way, keep them or drop them.
+    WhatIf(Order),
+    /// Run the backward pass of the batch under way once more.
+    BackwardAgain {
+        /// Whether what the forward pass saved is still there, `retain_graph` of PyTorch.
+        retain_graph: bool,
+    },
     /// What snapshots should hold.
     Want(Want),
     /// Take back the weights of the epoch with the smallest loss.
@@ -122,6 +130,15 @@ pub enum Notice {
         /// In words.
         what: String,
     },
+    /// A sentence about what was asked for.
+    Said {
+        /// Of which revision.
+        revision: u64,
+        /// In words.
+        text: String,
+        /// Whether it could not be done.
+        fault: bool,
+    },
     /// There is nothing further back.
     AtStart {
         /// Of which revision.
@@ -130,6 +147,9 @@ pub enum Notice {
     /// The weights, as asked.
     Exported(WeightMap, u64),
 }
+
+/// Revision, batches completed and whether no batch is under way; none without a session.
+type Place = Option<(u64, u64, bool)>;
 
 /// The thread, seen from the window.
 pub struct Worker {

@@ -3,7 +3,9 @@
 use super::trainer::Trainer;
 use crate::engine::Instruction;
 use crate::graph::NodeId;
-use crate::train::{DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Snapshot, Thumb};
+use crate::train::{
+    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Snapshot, Thumb,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ pub(super) struct Slow {
     pub(super) scatter: Option<Arc<Scatter>>,
     pub(super) train: Report,
     pub(super) test: Report,
+    pub(super) autograd: Option<Arc<AutogradShot>>,
     pub(super) cost: Duration,
 }
 
@@ -29,6 +32,7 @@ impl Trainer {
     pub(super) fn publish(&mut self, exact: bool) {
         let now = Instant::now();
         self.published = now;
+        let what_if = self.what_if_shot();
         let Some(s) = &mut self.session else {
             *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return (self.wake)();
@@ -44,8 +48,10 @@ impl Trainer {
             self.slow.train = s.evaluate(Part::Train);
             self.slow.test = if s.has_test() { s.evaluate(Part::Test) } else { Report::default() };
             self.slow.at = Some(now);
+            self.slow.autograd = self.autograd_shot();
             self.slow.cost = now.elapsed();
         }
+        let Some(s) = &mut self.session else { return };
         let (since, steps, _) = self.rate;
         if self.running && now - since >= Duration::from_millis(500) {
             self.rate = (now, s.steps(), (s.steps() - steps) as f64 / (now - since).as_secs_f64());
@@ -83,6 +89,8 @@ impl Trainer {
             map: self.slow.map.clone(),
             curve: self.slow.curve.clone(),
             scatter: self.slow.scatter.clone(),
+            what_if,
+            autograd: self.slow.autograd.clone(),
             terms: self.want.element.and_then(|e| s.terms(e)),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));

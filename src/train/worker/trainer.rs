@@ -1,5 +1,6 @@
 //! What the thread does: obeys commands, trains in slices of time, steps, goes back.
 
+use super::probe::Probe;
 use super::publish::Slow;
 use super::{Command, Granularity, Notice, Speed};
 use crate::data::Dataset;
@@ -43,6 +44,7 @@ pub(super) struct Trainer {
     pub(super) profile: Profile,
     /// When a step was last measured node by node.
     pub(super) clocked: Instant,
+    pub(super) probe: Probe,
 }
 
 impl Trainer {
@@ -72,6 +74,7 @@ impl Trainer {
             slow: Slow::default(),
             profile: Profile::default(),
             clocked: now,
+            probe: Probe::default(),
         }
     }
 
@@ -172,6 +175,8 @@ impl Trainer {
                 }
                 self.slow.at = None;
             }
+            Command::WhatIf(order) => self.what_if(order),
+            Command::BackwardAgain { retain_graph } => self.backward_again(retain_graph),
             Command::Want(want) => {
                 if want.costs && !self.want.costs {
                     self.profile = Profile::default();
@@ -228,13 +233,13 @@ impl Trainer {
         }
     }
 
-    fn pause(&mut self) {
+    pub(super) fn pause(&mut self) {
         self.running = false;
         self.rate.2 = 0.0;
         self.slow.at = None;
     }
 
-    fn notify(&self, notice: Notice) {
+    pub(super) fn notify(&self, notice: Notice) {
         // A full channel means that nobody listens; then nothing is lost by dropping.
         _ = self.out.try_send(notice);
         (self.wake)();
@@ -335,7 +340,7 @@ impl Trainer {
         }
     }
 
-    fn look_for_bad(&mut self) {
+    pub(super) fn look_for_bad(&mut self) {
         let Some(s) = &self.session else { return };
         let (_, pass) = s.current();
         if let Some(bad) = pass.bad().filter(|_| !self.reported_bad) {
