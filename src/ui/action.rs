@@ -1,8 +1,8 @@
 //! What the user can ask for. Panels push actions; `apply` carries them out, and nothing else changes the document.
 
-use crate::graph::{Fix, NodeId};
+use crate::graph::{Fix, NodeId, Wire};
 use crate::project::Change;
-use crate::train::{Granularity, Speed, TensorRef, Want};
+use crate::train::{Granularity, Order, Speed, TensorRef, Want};
 use crate::ui::panel::PanelId;
 use crate::ui::state::Focus;
 use std::collections::BTreeSet;
@@ -123,6 +123,21 @@ pub enum Action {
         /// The new value.
         value: f64,
     },
+
+    /// Tries other numbers on a copy of the batch, keeps them or drops them.
+    WhatIf(Order),
+    /// Shows or hides the backward graph on the canvas.
+    ToggleBackward,
+    /// Asks the worker to describe the backward graph from now on.
+    WantAutograd,
+    /// Whether saved tensors outlive the first backward pass.
+    RetainGraph(bool),
+    /// Keeps the gradient of a node's output as `.grad`, or no longer.
+    RetainGrad(NodeId),
+    /// Runs the backward pass of this batch once more.
+    BackwardAgain,
+    /// Puts a node of a kind into a wire.
+    Splice(Wire, &'static str),
 
     /// Shows where one element of a tensor came from; `None` shows nothing.
     Explain(Option<(NodeId, TensorRef, usize)>),

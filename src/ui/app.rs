@@ -10,7 +10,7 @@ use crate::ui::panel::{self, Dock, Inspector};
 use crate::ui::search::NodeSearch;
 use crate::ui::state::State;
 use crate::ui::toast::{Toasts, Tone};
-use crate::ui::{shortcuts, theme, toolbar};
+use crate::ui::{shortcuts, theme, toolbar, whatif};
 use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -138,6 +138,7 @@ impl App {
                     self.toasts.push(Tone::Error, format!("{name}: {what}"));
                     self.state.bad.get_or_insert((node, what));
                 }
+                said @ Notice::Said { .. } => self.said(said),
                 Notice::Exported(weights, _) => self.exported(Some(weights)),
                 _ => {}
             }
@@ -189,6 +190,7 @@ impl App {
             let rect = ui.max_rect();
             self.canvas.ui(ui, &self.state, &mut self.actions);
             toolbar::status(ui, rect, &self.state, &mut self.actions);
+            whatif::bar(ui, rect, &self.state, &mut self.actions);
         });
         self.state.focus = None;
         self.state.zoom = None;

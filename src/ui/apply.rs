@@ -109,6 +109,13 @@ impl App {
                 let want = Want { element, ..self.state.want.clone() };
                 self.command(Action::Want(want));
             }
+            Action::WhatIf(_)
+            | Action::ToggleBackward
+            | Action::WantAutograd
+            | Action::RetainGraph(_)
+            | Action::RetainGrad(_)
+            | Action::BackwardAgain
+            | Action::Splice(..) => self.probe(ctx, action),
             Action::New => self.guarded(ctx, Then::New),
             Action::Open => self.guarded(ctx, Then::Open),
             Action::OpenPath(path) => self.guarded(ctx, Then::OpenPath(path)),
@@ -354,8 +361,8 @@ fn obstacle(inference: &Inference, data_error: Option<&str>) -> Option<String> {
 /// Whether two graphs compute the same; places and frames do not count, names do, as reports carry them.
 fn same_computation(a: &Graph, b: &Graph) -> bool {
     a.len() == b.len()
-        && a.nodes()
-            .zip(b.nodes())
-            .all(|(x, y)| x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params)
+        && a.nodes().zip(b.nodes()).all(|(x, y)| {
+            x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params && x.tuning == y.tuning
+        })
         && a.wires() == b.wires()
 }

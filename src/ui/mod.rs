@@ -17,6 +17,7 @@ mod menu;
 mod modal;
 pub mod panel;
 mod path_dialog;
+mod probing;
 mod search;
 mod settings;
 pub mod shortcuts;
@@ -26,6 +27,7 @@ mod tests;
 pub mod theme;
 mod toast;
 mod toolbar;
+mod whatif;
 pub mod widget;
 
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The table of commands: menus, the command palette, the key bindings and the sheet of shortcuts all read it.
 
-use crate::train::Granularity;
+use crate::train::{Granularity, Order};
 use crate::ui::action::Action;
 use crate::ui::panel::PanelId;
 use crate::ui::state::{Focus, State};
@@ -114,6 +114,10 @@ fn trainable(s: &State) -> bool {
     s.failed.is_none()
 }
 
+fn trying(s: &State) -> bool {
+    s.snapshot.as_ref().is_some_and(|s| s.what_if.is_some())
+}
+
 macro_rules! commands {
     ($($menu:ident $group:literal $label:literal [$($key:expr),*] $action:expr, $enabled:expr, $repeats:literal, $tooltip:literal;)*) => {
         &[$(ActionInfo {
@@ -170,6 +174,10 @@ static TABLE: &[ActionInfo] = commands![
         "Every instruction of a training step, and where the program stands.";
     View 2 "Problems" [ctrl(Key::Num8)] Action::ShowPanel(PanelId::Problems), always, false,
         "What is wrong with the graph, and what would mend it.";
+    View 2 "Autograd" [ctrl(Key::Num9)] Action::ShowPanel(PanelId::Autograd), always, false,
+        "The backward graph as PyTorch has it: grad_fn, leaves, saved tensors, .grad, and how gradients add up.";
+    View 2 "Backward graph" [key(Key::B)] Action::ToggleBackward, always, false,
+        "Show the backward graph on the canvas: the same nodes with their grad_fn, arrows reversed, leaves as AccumulateGrad.";
     View 3 "Light or dark" [ctrl_shift(Key::L)] Action::ToggleTheme, always, false, "Change between the dark and the light theme.";
     View 3 "Larger text" [ctrl(Key::Plus), ctrl(Key::Equals), ctrl_shift(Key::Plus)] Action::TextLarger, always, true,
         "Make everything in the window larger, up to 150 %.";
@@ -196,6 +204,11 @@ static TABLE: &[ActionInfo] = commands![
     Run 2 "Back one phase" [shift(Key::F6)] Action::Back(Granularity::Phase), trainable, true, "Go back to where this phase began.";
     Run 2 "Back one batch" [shift(Key::F7)] Action::Back(Granularity::Batch), trainable, true, "Go back to where this batch began, or the one before.";
     Run 2 "Back one epoch" [shift(Key::F8)] Action::Back(Granularity::Epoch), trainable, true, "Go back to where this epoch began, or the one before.";
+
+    Run 3 "Backward again" [] Action::BackwardAgain, trainable, false,
+        "Call backward a second time on this batch. Without retain_graph this fails as in PyTorch, and says why.";
+    Run 3 "Keep the what-if" [] Action::WhatIf(Order::Keep), trying, false, "Make the numbers on trial real.";
+    Run 3 "Discard the what-if" [] Action::WhatIf(Order::Discard), trying, false, "Drop the numbers on trial.";
 
     Help 0 "Command palette…" [ctrl_shift(Key::P), ctrl(Key::K)] Action::ShowPalette, always, false, "Search all commands by name.";
     Help 0 "Keyboard shortcuts" [key(Key::F1), key(Key::Questionmark), shift(Key::Questionmark), shift(Key::Slash)]

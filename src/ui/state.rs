@@ -66,6 +66,12 @@ pub struct State {
     pub bad: Option<(NodeId, String)>,
     /// Whether the document is work recovered after a crash and not saved since.
     pub recovered: bool,
+    /// Whether the canvas shows the backward graph.
+    pub backward: bool,
+    /// Whether saved tensors outlive the first backward pass; a habit of the session, not of the project.
+    pub retain_graph: bool,
+    /// Nodes whose output keeps its gradient as `.grad`; they change no number of the run.
+    pub retained: BTreeSet<NodeId>,
     /// The revision that the worker was last given.
     pub revision: u64,
 }
@@ -91,6 +97,9 @@ impl State {
             failed: None,
             bad: None,
             recovered: false,
+            backward: false,
+            retain_graph: false,
+            retained: BTreeSet::new(),
             revision: 0,
         }
     }

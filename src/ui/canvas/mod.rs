@@ -3,6 +3,7 @@
 //! Everything is painted in screen space, so that text is sharp at every zoom; nothing is laid out or painted
 //! that is not seen, and zoomed-out views are two meshes.
 
+mod backward;
 mod cost;
 mod gesture;
 mod hover;
@@ -11,8 +12,10 @@ mod minimap;
 pub mod node;
 pub mod picture;
 mod view;
+mod whatif;
 mod wire;
 
+pub use backward::bytes as backward_bytes;
 pub use layout::node_size;
 
 use crate::graph::{Edit, NodeId, Wire};
@@ -103,6 +106,9 @@ impl Canvas {
         let over = pointer.filter(|_| response.contains_pointer());
         let hit = over.map_or(Hit::Empty, |p| gesture::hit(&self.layout, &self.view, p));
         self.paint(&painter, state, hit, &theme);
+        if let Some(what) = state.snapshot.as_ref().and_then(|s| s.what_if.as_deref()) {
+            whatif::paint(&painter, &self.layout, &self.view, what, &theme);
+        }
         self.register(ui, state, actions);
         let busy = !matches!(self.gesture, Gesture::Idle);
         let blocked = minimap::minimap(ui, &self.layout, &mut self.view, &theme)
@@ -197,7 +203,12 @@ impl Canvas {
             }
             return;
         }
+        let graph = snapshot.and_then(|s| s.autograd.as_deref()).filter(|_| state.backward);
         for w in wires() {
+            if let Some(shot) = graph {
+                backward::wire(painter, w, &self.view, shot, theme);
+                continue;
+            }
             let lit = hit == Hit::Wire(w.wire)
                 || self.wire == Some(w.wire)
                 || hovered.is_some_and(|id| w.wire.from == id || w.wire.to == id) && self.layout.wires.len() < 400;
@@ -208,6 +219,9 @@ impl Canvas {
         }
         for n in nodes() {
             node::paint(painter, n, &self.view, marks(n.id), state, theme);
+            if let Some(shot) = graph {
+                backward::node(painter, n, &self.view, state, shot, theme);
+            }
         }
     }
 

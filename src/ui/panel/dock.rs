@@ -1,7 +1,9 @@
 //! The dock under the canvas: tabs that can be moved and split.
 
 use crate::ui::action::Action;
-use crate::ui::panel::{confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, tape};
+use crate::ui::panel::{
+    autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, tape,
+};
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
 use egui::{Color32, Margin, Stroke, Ui, Visuals, WidgetText};
@@ -29,11 +31,13 @@ pub enum PanelId {
     Tape,
     /// Diagnostics.
     Problems,
+    /// The backward graph.
+    Autograd,
 }
 
 impl PanelId {
     /// All panels in the order of the View menu.
-    pub const ALL: [PanelId; 9] = [
+    pub const ALL: [PanelId; 10] = [
         PanelId::Loss,
         PanelId::Gradients,
         PanelId::DecisionMap,
@@ -43,6 +47,7 @@ impl PanelId {
         PanelId::Data,
         PanelId::Tape,
         PanelId::Problems,
+        PanelId::Autograd,
     ];
     /// The title of the tab.
     pub fn title(self) -> &'static str {
@@ -56,6 +61,7 @@ impl PanelId {
             PanelId::Data => "Data",
             PanelId::Tape => "Tape",
             PanelId::Problems => "Problems",
+            PanelId::Autograd => "Autograd",
         }
     }
 }
@@ -83,8 +89,8 @@ impl Dock {
             let panes = ids.iter().map(|p| tiles.insert_pane(*p)).collect();
             tiles.insert_tab_tile(panes)
         };
-        use PanelId::{Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Tape};
-        let left = group(&[Loss, Data, Confusion, Problems]);
+        use PanelId::{Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Tape};
+        let left = group(&[Loss, Data, Confusion, Problems, Autograd]);
         let middle = group(&[Gradients, Tape]);
         let right = group(&[DecisionMap, Curve, Scatter]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
@@ -168,6 +174,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Data => data::ui(ui, state, actions),
             PanelId::Tape => tape::ui(ui, state, actions),
             PanelId::Problems => problems::ui(ui, state, actions),
+            PanelId::Autograd => autograd::ui(ui, state, actions),
         });
         UiResponse::None
     }

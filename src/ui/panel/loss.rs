@@ -46,6 +46,7 @@ pub fn ui(ui: &mut Ui, state: &State, log: &mut bool) {
     }
     plot.show(ui, |p| {
         p.line(Line::new("train", PlotPoints::from(train)).color(theme.train).width(1.6));
+        crate::ui::whatif::ghost(p, state, y, &theme);
         if !test.is_empty() {
             p.line(Line::new("test", PlotPoints::from(test)).color(theme.test).width(1.6));
         }

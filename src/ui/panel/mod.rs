@@ -1,5 +1,6 @@
 //! The panels around the canvas. They show the state and push actions; they change nothing themselves.
 
+mod autograd;
 mod confusion;
 mod curve;
 mod data;

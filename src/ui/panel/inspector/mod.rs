@@ -2,6 +2,7 @@
 
 mod parameters;
 mod tensors;
+mod whatif;
 mod wiring;
 
 use crate::graph::{Edit, Node, Severity};
@@ -68,6 +69,7 @@ impl Inspector {
         chain(ui, node, state, &theme);
         parameters::ui(ui, node, spec, state, actions);
         wiring::ui(ui, node, spec, state, actions);
+        whatif::ui(ui, node, state, actions);
         self.tensors.ui(ui, node, state, actions);
         heading(ui, "About");
         ui.label(RichText::new(spec.doc).color(theme.dim));
