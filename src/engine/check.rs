@@ -144,7 +144,7 @@ impl Slopes {
 }
 
 /// Relative error of `a` at one element, and whether the loss bends there.
-fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64, bool) {
+pub(super) fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64, bool) {
     let here = loss(0.0);
     let mut last = None;
     for step in STEPS.map(|s| s * x.abs().max(1.0)) {

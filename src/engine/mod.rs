@@ -2,15 +2,19 @@
 //!
 //! There is one engine: training loops over the very instructions that the debugger steps through.
 
+mod certify;
 mod check;
 mod explain;
+mod local;
 mod pass;
 mod plan;
 mod poke;
 mod weights;
 
+pub use certify::{Certificate, Standing, certify};
 pub use check::{Checked, gradient_check};
 pub use explain::{Element, Explanation, explain};
+pub use local::{Local, LocalGrads, Operand};
 pub use pass::{Bad, Pass, Update};
 pub use plan::{Instruction, Phase, Plan, PlanError};
 pub use weights::{ParamInfo, WeightMap, Weights};

@@ -14,6 +14,10 @@ pub trait Update<S> {
     fn begin(&mut self, grads: &mut [S]);
     /// Moves weight number `param` from its gradient; `start` is where it begins in the flat buffer.
     fn update(&mut self, param: usize, start: usize, weight: &mut [S], grad: &[S]);
+    /// Whether the latest update of weight number `param` moved it by what is no finite number.
+    fn diverged(&self, _param: usize) -> bool {
+        false
+    }
 }
 
 /// The first number of a pass that is NaN or infinite.
@@ -23,8 +27,12 @@ pub struct Bad {
     pub node: NodeId,
     /// In which kind of instruction.
     pub phase: Phase,
-    /// Flat index of the element.
+    /// Flat index of the element: of the output, of the gradient of input `input`, or of the updated weight.
     pub element: usize,
+    /// In a backward, the pin of the input whose gradient it is of.
+    pub input: Option<usize>,
+    /// In an update, the number of the weight.
+    pub param: Option<usize>,
 }
 
 /// The state of one pass through a plan.
@@ -124,7 +132,12 @@ impl<S: Precision> Pass<S> {
                 }
                 if let Some(k) = instruction.param {
                     let range = weights.infos[k].range.clone();
-                    update.update(k, range.start, &mut weights.values[range.clone()], &weights.grads[range]);
+                    update.update(k, range.start, &mut weights.values[range.clone()], &weights.grads[range.clone()]);
+                    if self.bad.is_none() && update.diverged(k) {
+                        let (node, phase, param) = (instruction.node, Phase::Update, Some(k));
+                        let bad = first_bad(&weights.values[range]);
+                        self.bad = bad.map(|element| Bad { node, phase, element, input: None, param });
+                    }
                 }
             }
         }
@@ -184,7 +197,13 @@ impl<S: Precision> Pass<S> {
             }
         }
         if self.bad.is_none() {
-            self.bad = first_bad(&self.values[step.value.clone()]).map(|element| Bad { node: step.id, phase, element });
+            self.bad = first_bad(&self.values[step.value.clone()]).map(|element| Bad {
+                node: step.id,
+                phase,
+                element,
+                input: None,
+                param: None,
+            });
         }
     }
 
@@ -244,11 +263,12 @@ impl<S: Precision> Pass<S> {
     /// Adds the contributions of a node to the gradients of its inputs.
     fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
         let step = &plan.steps[at];
-        for (pin, source) in step.pins.iter().zip(&step.inputs) {
+        for (number, (pin, source)) in step.pins.iter().zip(&step.inputs).enumerate() {
             let Some(pin) = pin else { continue };
             if self.bad.is_none() {
+                let (node, phase, input) = (step.id, Phase::Backward, Some(number));
                 let bad = first_bad(&self.grads[pin.clone()]);
-                self.bad = bad.map(|element| Bad { node: step.id, phase: Phase::Backward, element });
+                self.bad = bad.map(|element| Bad { node, phase, element, input, param: None });
             }
             match *source {
                 Source::Weight(k) => {

@@ -110,6 +110,8 @@ pub enum Action {
     Back(Granularity),
     /// Starts again from the same initial weights.
     Reset,
+    /// Compares all gradients with difference quotients again.
+    Certify,
     /// How fast training runs.
     SetSpeed(Speed),
     /// Overwrites one element of a weight.

@@ -121,6 +121,9 @@ impl App {
         {
             self.state.snapshot = Some(snapshot);
         }
+        if let Some(certified) = self.worker.certificates().filter(|c| c.revision == self.state.revision) {
+            self.state.certified = Some(certified);
+        }
         for notice in self.worker.notices() {
             match notice {
                 Notice::Failed { revision, message, .. } if revision == self.state.revision => {

@@ -97,6 +97,7 @@ impl App {
             | Action::Step(_)
             | Action::Back(_)
             | Action::Reset
+            | Action::Certify
             | Action::SetSpeed(_)
             | Action::SetWeight { .. }
             | Action::Want(_) => self.command(action),
@@ -172,6 +173,7 @@ impl App {
                 self.state.bad = None;
                 Command::Reset
             }
+            Action::Certify => Command::Certify,
             Action::SetWeight { node, name, element, value } => Command::SetWeight { node, name, element, value },
             _ => return,
         };
@@ -337,6 +339,7 @@ impl App {
         state.failed = obstacle(&inference, state.data_error.as_deref());
         state.inference = Arc::new(inference);
         state.bad = None;
+        state.certified = None;
         state.revision += 1;
         self.worker.send(Command::Load {
             revision: state.revision,

@@ -209,6 +209,8 @@ static TABLE: &[ActionInfo] = commands![
         "Call backward a second time on this batch. Without retain_graph this fails as in PyTorch, and says why.";
     Run 3 "Keep the what-if" [] Action::WhatIf(Order::Keep), trying, false, "Make the numbers on trial real.";
     Run 3 "Discard the what-if" [] Action::WhatIf(Order::Discard), trying, false, "Drop the numbers on trial.";
+    Run 3 "Certify gradients" [ctrl_shift(Key::G)] Action::Certify, trainable, false,
+        "Compare every node's gradient with difference quotients in double precision, on other elements than last time.";
 
     Help 0 "Command palette…" [ctrl_shift(Key::P), ctrl(Key::K)] Action::ShowPalette, always, false, "Search all commands by name.";
     Help 0 "Keyboard shortcuts" [key(Key::F1), key(Key::Questionmark), shift(Key::Questionmark), shift(Key::Slash)]

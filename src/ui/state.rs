@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::graph::{Fragment, Graph, Inference, NodeId};
 use crate::project::{Document, History};
-use crate::train::{NodeShot, Snapshot, Speed, Want};
+use crate::train::{Certified, NodeShot, Snapshot, Speed, Want};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +64,8 @@ pub struct State {
     pub failed: Option<String>,
     /// The first node whose value or gradient was not a number in this run, and what it was.
     pub bad: Option<(NodeId, String)>,
+    /// Certificates of the gradients of the present document, once there are some.
+    pub certified: Option<Arc<Certified>>,
     /// Whether the document is work recovered after a crash and not saved since.
     pub recovered: bool,
     /// Whether the canvas shows the backward graph.
@@ -96,6 +98,7 @@ impl State {
             clipboard: None,
             failed: None,
             bad: None,
+            certified: None,
             recovered: false,
             backward: false,
             retain_graph: false,
@@ -117,6 +120,11 @@ impl State {
     /// What the worker reported of a node.
     pub fn shot(&self, node: NodeId) -> Option<&NodeShot> {
         self.snapshot.as_ref()?.nodes.get(&node)
+    }
+
+    /// The certificate of a node's gradients.
+    pub fn certificate(&self, node: NodeId) -> Option<&crate::engine::Certificate> {
+        self.certified.as_ref()?.nodes.get(&node)
     }
 
     /// The selected node, if it is exactly one.

@@ -319,6 +319,10 @@ pub fn status(ui: &mut Ui, rect: Rect, state: &State, actions: &mut Vec<Action>)
         (0, n) => (theme.warning, format!("{n} problem{}", if n == 1 { "" } else { "s" })),
         (_, n) => (theme.error, format!("{n} problem{}", if n == 1 { "" } else { "s" })),
     };
+    let text = match state.certified.as_ref().filter(|_| state.errors() == 0).and_then(|c| c.sentence()) {
+        Some(sentence) => format!("{text} · {sentence}"),
+        None => text,
+    };
     let size = vec2(width(ui, &text, theme::sans(12.0)) + 42.0, 24.0);
     let place = Rect::from_min_size(pos2(rect.left() + 14.0, rect.bottom() - 14.0 - size.y), size);
     ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {

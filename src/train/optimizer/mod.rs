@@ -280,4 +280,8 @@ impl<S: Scalar> Update<S> for Moves<S> {
         }
         self.moved[param] = (moved, size);
     }
+
+    fn diverged(&self, param: usize) -> bool {
+        !self.moved[param].0.is_finite()
+    }
 }

@@ -4,10 +4,12 @@ mod again;
 mod checkpoint;
 mod evaluate;
 mod ledger;
+mod probe;
 mod whatif;
 
 pub use again::{Again, TWICE};
 pub(super) use checkpoint::Checkpoint;
+pub(super) use probe::Probe;
 
 use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};

@@ -3,6 +3,7 @@
 //! Down goes a channel of commands. Up come a bounded channel of notices that must not be missed, and one
 //! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
 
+mod certifier;
 mod probe;
 mod publish;
 mod trainer;
@@ -10,7 +11,8 @@ mod trainer;
 use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::{Diagnostic, Graph, NodeId};
-use crate::train::{Order, Snapshot, TrainConfig, Want};
+use crate::train::{Certified, Order, Snapshot, TrainConfig, Want};
+use certifier::Shelf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -98,6 +100,8 @@ pub enum Command {
     RestoreBest,
     /// Send the weights, answered by [`Notice::Exported`].
     Export,
+    /// Certify all gradients anew, on other elements.
+    Certify,
     /// End the thread.
     Shutdown,
 }
@@ -156,6 +160,7 @@ pub struct Worker {
     commands: Sender<Command>,
     slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
     notices: Receiver<Notice>,
+    certificates: Shelf,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -168,12 +173,13 @@ impl Worker {
         let (commands, inbox) = mpsc::channel();
         let (out, notices) = mpsc::sync_channel(64);
         let slot = Arc::new(Mutex::new(None));
-        let mut trainer = Trainer::new(Arc::clone(&slot), out, wake);
+        let certificates = Shelf::default();
+        let mut trainer = Trainer::new(Arc::clone(&slot), out, wake, Arc::clone(&certificates));
         let thread = std::thread::Builder::new()
             .name("trainer".into())
             .spawn(move || trainer.serve(&inbox))
             .expect("the system gives one more thread");
-        Worker { commands, slot, notices, thread: Some(thread) }
+        Worker { commands, slot, notices, certificates, thread: Some(thread) }
     }
 
     /// Tells it something. After the thread has ended, nothing happens.
@@ -183,6 +189,10 @@ impl Worker {
     /// Takes the latest snapshot, if there is a new one.
     pub fn latest(&self) -> Option<Arc<Snapshot>> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+    /// Takes the latest certificates, if there are new ones.
+    pub fn certificates(&self) -> Option<Arc<Certified>> {
+        self.certificates.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
     /// Takes all notices.
     pub fn notices(&self) -> Vec<Notice> {

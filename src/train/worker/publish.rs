@@ -33,6 +33,7 @@ impl Trainer {
         let now = Instant::now();
         self.published = now;
         let what_if = self.what_if_shot();
+        self.certify(false);
         let Some(s) = &mut self.session else {
             *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return (self.wake)();

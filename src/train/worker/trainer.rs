@@ -1,11 +1,13 @@
 //! What the thread does: obeys commands, trains in slices of time, steps, goes back.
 
+use super::certifier::{Certifier, Job, Shelf};
 use super::probe::Probe;
 use super::publish::Slow;
 use super::{Command, Granularity, Notice, Speed};
 use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
+use crate::train::certified::ROWS;
 use crate::train::{Profile, Session, SessionError, Snapshot, Timeline, TrainConfig, Want};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +21,9 @@ const KEEP_EVERY: Duration = Duration::from_millis(25);
 const CLOCK_EVERY: Duration = Duration::from_millis(5);
 /// Commands are looked for at least this often while training runs.
 const SLICE: Duration = Duration::from_millis(4);
+/// While training runs, gradients are certified this far apart.
+const CERTIFY_EVERY: Duration = Duration::from_secs(8);
+
 /// The state of the thread.
 pub(super) struct Trainer {
     pub(super) slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
@@ -45,6 +50,9 @@ pub(super) struct Trainer {
     /// When a step was last measured node by node.
     pub(super) clocked: Instant,
     pub(super) probe: Probe,
+    certifier: Certifier,
+    /// Revision, batch, time and number of the latest request for certificates.
+    asked: Option<(u64, u64, Instant, u64)>,
 }
 
 impl Trainer {
@@ -52,7 +60,12 @@ impl Trainer {
         slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
         out: SyncSender<Notice>,
         wake: Box<dyn Fn() + Send>,
+        shelf: Shelf,
     ) -> Self {
+        let wake = Arc::new(Mutex::new(wake));
+        let again = Arc::clone(&wake);
+        let certifier = Certifier::spawn(shelf, move || (again.lock().unwrap_or_else(PoisonError::into_inner))());
+        let wake = Box::new(move || (wake.lock().unwrap_or_else(PoisonError::into_inner))());
         let now = Instant::now();
         Trainer {
             slot,
@@ -75,6 +88,8 @@ impl Trainer {
             profile: Profile::default(),
             clocked: now,
             probe: Probe::default(),
+            certifier,
+            asked: None,
         }
     }
 
@@ -173,6 +188,7 @@ impl Trainer {
                     s.set_weight(node, &name, element, value);
                     self.timeline.restart(s);
                 }
+                self.asked = None;
                 self.slow.at = None;
             }
             Command::WhatIf(order) => self.what_if(order),
@@ -195,6 +211,7 @@ impl Trainer {
                 let weights = self.session.as_ref().map(Session::export_weights).unwrap_or_default();
                 self.notify(Notice::Exported(weights, self.revision));
             }
+            Command::Certify => self.certify(true),
             Command::Shutdown => {}
         }
     }
@@ -231,6 +248,32 @@ impl Trainer {
                 self.notify(Notice::Failed { revision, diagnostics, message });
             }
         }
+    }
+
+    /// Has gradients certified if the document or the numbers have changed since, or if `asked`.
+    pub(super) fn certify(&mut self, asked: bool) {
+        self.certifier.set_busy(self.running);
+        let Some(s) = &self.session else { return };
+        let (now, step) = (Instant::now(), s.steps());
+        let round = match self.asked {
+            _ if asked => self.asked.map_or(0, |a| a.3) + 1,
+            Some((revision, _, at, round)) if revision == self.revision && self.running => {
+                if now - at < CERTIFY_EVERY {
+                    return;
+                }
+                round
+            }
+            Some((revision, then, _, round)) if revision == self.revision => {
+                if then == step {
+                    return;
+                }
+                round
+            }
+            _ => 0,
+        };
+        self.asked = Some((self.revision, step, now, round));
+        let nodes = s.graph().nodes().map(|n| n.id).collect();
+        self.certifier.send(Job { revision: self.revision, step, round, nodes, probe: s.probe(ROWS) });
     }
 
     pub(super) fn pause(&mut self) {

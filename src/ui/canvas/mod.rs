@@ -11,6 +11,7 @@ mod layout;
 mod minimap;
 pub mod node;
 pub mod picture;
+mod seal;
 mod view;
 mod whatif;
 mod wire;
@@ -110,6 +111,7 @@ impl Canvas {
             whatif::paint(&painter, &self.layout, &self.view, what, &theme);
         }
         self.register(ui, state, actions);
+        seal::ui(ui, &self.layout, &self.view, state, actions);
         let busy = !matches!(self.gesture, Gesture::Idle);
         let blocked = minimap::minimap(ui, &self.layout, &mut self.view, &theme)
             .is_some_and(|r| !busy && pointer.is_some_and(|p| r.contains(p)));
