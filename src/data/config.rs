@@ -389,6 +389,11 @@ impl DataConfig {
         Some(DataConfig { source, train_share, scale, ..DataConfig::default() })
     }
 
+    /// Whether the samples lie in files, which may be large and slow to read.
+    pub fn is_in_files(&self) -> bool {
+        matches!(self.source, Source::Csv(_) | Source::Idx(_) | Source::Folder(_) | Source::Npy(_))
+    }
+
     /// What it is, in a few words.
     pub fn label(&self) -> String {
         let name = |path: &std::path::Path, otherwise: &str| {

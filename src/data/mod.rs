@@ -100,6 +100,15 @@ impl Dataset {
     pub fn class_of(&self, sample: usize) -> Option<usize> {
         self.classes.get(sample).copied()
     }
+    /// Which class a number in the one column of targets stands for; none for a regression and for one-hot targets.
+    pub fn classes_by_code(&self) -> Option<impl Fn(f64) -> Option<usize>> {
+        let codes: Vec<f64> = match self.task {
+            Task::Binary { negative, positive } => vec![negative, positive],
+            Task::Classes if self.target_width() == 1 => (0..self.class_names.len()).map(|c| c as f64).collect(),
+            Task::Classes | Task::Regression => return None,
+        };
+        Some(move |code| codes.iter().position(|c| *c == code))
+    }
     /// Whether the inputs are two coordinates, so that a map over the plane makes sense.
     pub fn is_plane(&self) -> bool {
         self.points.is_some() && !self.is_curve()
@@ -156,7 +165,8 @@ impl Dataset {
 pub struct DataError(pub(crate) String);
 
 impl DataError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    /// An error with this message.
+    pub fn new(message: impl Into<String>) -> Self {
         DataError(message.into())
     }
 }

@@ -15,6 +15,7 @@ mod scores;
 mod session;
 mod shots;
 mod snapshot;
+mod surface;
 mod timeline;
 mod watch;
 mod whatif;
@@ -37,6 +38,7 @@ pub use snapshot::{
     DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot, Terms,
     Thumb, Want,
 };
+pub use surface::{Axes, Surface, SurfaceJob, SurfaceWant, WeightElement};
 pub use timeline::Timeline;
 pub use whatif::{Delta, Order, Poke, WhatIf, index_text};
-pub use worker::{Command, Granularity, Notice, Speed, Worker};
+pub use worker::{Command, Died, Errand, Granularity, Notice, Speed, Worker};

@@ -3,7 +3,7 @@
 use crate::engine::Instruction;
 use crate::graph::NodeId;
 use crate::tensor::Stats;
-use crate::train::{AutogradShot, Cost, GradTrack, Metrics, Point, Scatter, ScatterOf, WhatIf};
+use crate::train::{AutogradShot, Cost, GradTrack, Metrics, Point, Scatter, ScatterOf, Surface, SurfaceWant, WhatIf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Want {
     pub costs: bool,
     /// Whether the backward graph is described.
     pub autograd: bool,
+    /// The loss over two coordinates of the weights.
+    pub surface: Option<SurfaceWant>,
 }
 
 impl Default for Want {
@@ -42,6 +44,7 @@ impl Default for Want {
             scatter: None,
             costs: false,
             autograd: false,
+            surface: None,
         }
     }
 }
@@ -269,4 +272,6 @@ pub struct Snapshot {
     pub scatter: Option<Arc<Scatter>>,
     /// The element that was asked for.
     pub terms: Option<Terms>,
+    /// The surface that was asked for, if its axes are there.
+    pub surface: Option<Arc<Surface>>,
 }

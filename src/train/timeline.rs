@@ -48,6 +48,11 @@ impl<S: Precision> Timeline<S> {
         self.record(session);
     }
 
+    /// The weights of the kept states, oldest first.
+    pub(in crate::train) fn states(&self) -> impl ExactSizeIterator<Item = &[S]> {
+        self.kept.iter().map(Checkpoint::weights)
+    }
+
     /// The number of batches of the earliest state that can be reached.
     pub fn reach(&self) -> Option<u64> {
         self.kept.first().map(Checkpoint::steps)

@@ -5,6 +5,7 @@ use crate::train::{Notice, WeightMap, Worker};
 use crate::ui::action::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::files::Files;
+use crate::ui::loading::Loading;
 use crate::ui::modal::Overlay;
 use crate::ui::panel::{self, Dock, Inspector};
 use crate::ui::search::NodeSearch;
@@ -47,6 +48,8 @@ pub struct App {
     pub(super) toasts: Toasts,
     pub(super) files: Files,
     pub(super) settings: Settings,
+    /// The data set that is being read.
+    pub(super) loading: Loading,
     /// The document that inference, data and worker are about.
     pub(super) shown: Arc<Document>,
     /// Weights as last loaded or exported.
@@ -86,6 +89,7 @@ impl App {
             toasts: Toasts::default(),
             files,
             settings,
+            loading: Loading::default(),
             shown,
             weights: None,
             leaving: false,
@@ -213,6 +217,7 @@ impl eframe::App for App {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.receive();
         self.poll_files(ctx);
+        self.poll_data(ctx);
         if ctx.input(|i| i.viewport().close_requested()) && !self.leaving {
             if self.state.dirty() {
                 ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);

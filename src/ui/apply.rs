@@ -1,6 +1,5 @@
 //! Carries out actions. The only place where the document, the selection and the worker's orders change.
 
-use crate::data::DataConfig;
 use crate::graph::{Edit, Fragment, Graph, Inference, NodeId};
 use crate::project::{self, Change, Document, Project};
 use crate::train::{Command, ElementRef, Want, WeightMap};
@@ -313,17 +312,10 @@ impl App {
         }
     }
 
-    /// Loads the data set of `config`; without one, `data_error` says why.
-    pub(super) fn load_data(&mut self, config: &DataConfig) {
-        (self.state.dataset, self.state.data_error) = match config.load(self.base().unwrap_or_default().as_path()) {
-            Ok(set) => (set.map(Arc::new), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-    }
-
     /// Gives the worker the present document under a new revision. Without `weights` and unless `fresh`, the weights
     /// that still fit stay.
     pub(super) fn reload(&mut self, weights: Option<WeightMap>, fresh: bool) {
+        let Some((weights, fresh)) = self.loading.postpone(weights, fresh) else { return self.wait_for_data() };
         let document = Arc::clone(self.state.document());
         let set = self.state.dataset.clone();
         let (features, target) = match &set {

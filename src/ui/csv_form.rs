@@ -1,15 +1,19 @@
 //! The part of the data dialog that is about a table of the user: its file, and which columns mean what.
 
 use crate::data::{Csv, CsvReport, Source, inspect_csv};
+use crate::train::Errand;
 use crate::ui::theme::{self, Theme};
 use egui::{Grid, RichText, ScrollArea, TextEdit, Ui};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The path being typed and what the file holds.
 pub struct CsvForm {
     base: PathBuf,
     path: String,
     report: Option<Result<CsvReport, String>>,
+    /// The look at the file that is under way.
+    looking: Option<Errand<Result<CsvReport, String>>>,
 }
 
 /// What came of one frame.
@@ -24,7 +28,7 @@ pub struct Edited {
 impl CsvForm {
     /// The form on `source`; relative paths begin at `base`.
     pub fn new(source: &Source, base: PathBuf) -> Self {
-        let mut form = CsvForm { base, path: String::new(), report: None };
+        let mut form = CsvForm { base, path: String::new(), report: None, looking: None };
         if let Source::Csv(csv) = source
             && !csv.path.as_os_str().is_empty()
         {
@@ -35,7 +39,9 @@ impl CsvForm {
     }
 
     fn inspect(&mut self) {
-        self.report = Some(inspect_csv(&self.base.join(&self.path)).map_err(|e| e.to_string()));
+        let path = self.base.join(&self.path);
+        let look = move || inspect_csv(&path).map_err(|e| e.to_string());
+        (self.report, self.looking) = (None, Some(Errand::run("table", look, || ())));
     }
 
     /// Looks at the file `path`; the source with it: the last column is the target, all others are features.
@@ -64,7 +70,22 @@ impl CsvForm {
             }
             edited.browse = ui.button("Browse…").clicked();
         });
+        if let Some(errand) = &self.looking {
+            match errand.take() {
+                Some(answer) => {
+                    self.report = Some(answer.unwrap_or_else(|died| Err(died.to_string())));
+                    self.looking = None;
+                }
+                None => ui.ctx().request_repaint_after(Duration::from_millis(25)),
+            }
+        }
         match &self.report {
+            None if self.looking.is_some() => {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    ui.label(RichText::new("Looking at the file…").color(theme.dim));
+                });
+            }
             None => _ = ui.label(RichText::new("Choose a file with one sample per row.").color(theme.dim)),
             Some(Err(why)) => _ = ui.colored_label(theme.error, why),
             Some(Ok(report)) => columns(ui, report, csv, &theme, &mut edited),

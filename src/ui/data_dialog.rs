@@ -88,51 +88,56 @@ impl DataDialog {
             ui.heading("Data");
             let mut answer = None;
             let height = (ctx.content_rect().height() * 0.7).min(520.0);
-            ui.horizontal_top(|ui| {
+            let size = vec2(ui.available_width(), height);
+            ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
                 ui.vertical(|ui| {
                     ui.set_width(120.0);
                     self.sources(ui, &old, actions);
                 });
                 ui.separator();
-                ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
-                    let mut form = Form { old: &old, actions };
-                    match &old.source {
-                        Source::None => _ = ui.label("Choose where the samples come from."),
-                        Source::Playground(p) => playground(ui, p, &mut form),
-                        Source::Function(_) => self.function(ui, &mut form),
-                        Source::Table(t) => {
-                            ui.label(format!("{} rows written down in the project file.", t.features.len()));
-                        }
-                        Source::Digits | Source::Iris => {
-                            let about = SOURCES.iter().find(|s| s.0 == source_name(&old.source));
-                            ui.label(about.map_or("", |s| s.1));
-                        }
-                        Source::Idx(_) | Source::Folder(_) | Source::Npy(_) => {
-                            let (changed, pick) = self.files.ui(ui, &old.source);
-                            answer = pick.map(Answer::Browse);
-                            if let Some(source) = changed {
-                                form.actions.push(Action::Change(Change::Data(DataConfig { source, ..old.clone() })));
+                ui.vertical(|ui| {
+                    ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+                        let mut form = Form { old: &old, actions };
+                        match &old.source {
+                            Source::None => _ = ui.label("Choose where the samples come from."),
+                            Source::Playground(p) => playground(ui, p, &mut form),
+                            Source::Function(_) => self.function(ui, &mut form),
+                            Source::Table(t) => {
+                                ui.label(format!("{} rows written down in the project file.", t.features.len()));
                             }
-                            picture_settings(ui, &mut form);
-                        }
-                        Source::Csv(csv) => {
-                            let edited = self.csv.ui(ui, csv);
-                            if edited.browse {
-                                answer = Some(Answer::Browse(Pick::Table));
+                            Source::Digits | Source::Iris => {
+                                let about = SOURCES.iter().find(|s| s.0 == source_name(&old.source));
+                                ui.label(about.map_or("", |s| s.1));
                             }
-                            if let Some(csv) = edited.changed {
-                                let source = Source::Csv(csv);
-                                form.actions.push(Action::Change(Change::Data(DataConfig { source, ..old.clone() })));
+                            Source::Idx(_) | Source::Folder(_) | Source::Npy(_) => {
+                                let (changed, pick) = self.files.ui(ui, &old.source);
+                                answer = pick.map(Answer::Browse);
+                                if let Some(source) = changed {
+                                    form.actions
+                                        .push(Action::Change(Change::Data(DataConfig { source, ..old.clone() })));
+                                }
+                                picture_settings(ui, &mut form);
+                            }
+                            Source::Csv(csv) => {
+                                let edited = self.csv.ui(ui, csv);
+                                if edited.browse {
+                                    answer = Some(Answer::Browse(Pick::Table));
+                                }
+                                if let Some(csv) = edited.changed {
+                                    let source = Source::Csv(csv);
+                                    form.actions
+                                        .push(Action::Change(Change::Data(DataConfig { source, ..old.clone() })));
+                                }
                             }
                         }
-                    }
-                    if old.source != Source::None {
-                        split(ui, &mut form);
-                        if state.dataset.as_ref().is_some_and(|d| d.picture.is_some()) {
-                            augmentation(ui, &mut form);
+                        if old.source != Source::None {
+                            split(ui, &mut form);
+                            if state.dataset.as_ref().is_some_and(|d| d.picture.is_some()) {
+                                augmentation(ui, &mut form);
+                            }
                         }
-                    }
-                    summary(ui, state);
+                        summary(ui, state);
+                    });
                 });
             });
             ui.add_space(8.0);
@@ -406,6 +411,13 @@ fn choice<T: Copy + PartialEq>(ui: &mut Ui, salt: &str, value: &mut T, choices: 
 fn summary(ui: &mut Ui, state: &State) {
     let theme = Theme::of(ui.ctx());
     ui.add_space(8.0);
+    if state.loading {
+        ui.horizontal(|ui| {
+            ui.spinner();
+            ui.label(RichText::new("Reading the samples…").color(theme.dim));
+        });
+        return;
+    }
     if let Some(why) = &state.data_error {
         ui.colored_label(theme.error, why);
     }

@@ -234,6 +234,7 @@ impl App {
         self.state.selection.clear();
         self.state.hovered = None;
         self.state.snapshot = None;
+        self.state.dataset = None;
         self.state.recovered = false;
         self.state.focus = Some(Focus::All);
         self.weights = project.weights.clone();
@@ -271,7 +272,7 @@ impl App {
     /// Asks the worker for the weights; what was to be written is written when they arrive.
     fn export(&mut self, purpose: Purpose) {
         self.files.exports.push_back((purpose, Instant::now()));
-        if self.state.failed.is_some() {
+        if self.loading.brings_weights() {
             self.exported(None);
         } else {
             self.worker.send(Command::Export);

@@ -9,7 +9,7 @@ use crate::ui::path_dialog::{Answer, PathDialog};
 use crate::ui::shortcuts::{self, Menu};
 use crate::ui::theme::{self, Theme};
 use crate::ui::{data_dialog, settings};
-use egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Context, Frame, Grid, Id, Key, Margin, Modal, RichText, ScrollArea, TextEdit, Ui};
 
 /// What stands before the window.
 pub enum Overlay {
@@ -41,8 +41,9 @@ pub fn modal<T>(
     closed: T,
     content: impl FnOnce(&mut Ui) -> Option<T>,
 ) -> Option<T> {
-    let modal = Modal::new(Id::unique(("modal", name))).show(ctx, |ui| {
-        ui.set_width(width.min(ctx.content_rect().width() - 60.0));
+    let frame = Frame::popup(&ctx.global_style()).inner_margin(Margin::same(18));
+    let modal = Modal::new(Id::unique(("modal", name))).frame(frame).show(ctx, |ui| {
+        ui.set_width(width.min(ctx.content_rect().width() - 80.0));
         content(ui)
     });
     let should_close = modal.should_close();
@@ -190,7 +191,7 @@ fn message(ctx: &Context, title: &str, text: &str) -> bool {
 
 fn sheet(ctx: &Context, filter: &mut String) -> bool {
     let theme = Theme::of(ctx);
-    modal(ctx, "shortcuts", 640.0, (), |ui| {
+    modal(ctx, "shortcuts", 840.0, (), |ui| {
         ui.heading("Keyboard shortcuts");
         let field = ui.add(TextEdit::singleline(filter).hint_text("Filter").desired_width(f32::INFINITY));
         let field = field.accessible_name("Filter shortcuts");
@@ -213,8 +214,16 @@ fn sheet(ctx: &Context, filter: &mut String) -> bool {
                 Grid::new(("shortcuts", menu.label())).num_columns(3).spacing([18.0, 4.0]).show(ui, |ui| {
                     for info in rows {
                         let keys: Vec<String> = info.keys.iter().take(2).map(shortcuts::key_text).collect();
-                        ui.label(RichText::new(keys.join("  ")).font(theme::mono(12.0)).color(theme.accent));
-                        ui.label(info.label);
+                        for (width, text) in [
+                            (160.0, RichText::new(keys.join("  ")).font(theme::mono(12.0)).color(theme.accent)),
+                            (130.0, RichText::new(info.label)),
+                        ] {
+                            // Columns of the same width under all headings.
+                            ui.horizontal(|ui| {
+                                ui.set_min_width(width);
+                                ui.label(text);
+                            });
+                        }
                         ui.label(RichText::new(info.tooltip).color(theme.dim));
                         ui.end_row();
                     }

@@ -16,7 +16,12 @@ pub fn training_button(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let button = Button::new("Training").min_size(vec2(0.0, 28.0));
     let menu = egui::containers::menu::MenuButton::from_button(button)
         .config(egui::containers::menu::MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside));
-    let (response, _) = menu.ui(ui, |ui| form(ui, state, actions));
+    let (response, _) = menu.ui(ui, |ui| {
+        // In a menu, fields would look like labels.
+        let style = ui.ctx().global_style();
+        ui.set_style(style);
+        form(ui, state, actions);
+    });
     response.accessible_name("Training settings").on_hover_text(hint("Training…"));
 }
 

@@ -178,6 +178,8 @@ static TABLE: &[ActionInfo] = commands![
         "The backward graph as PyTorch has it: grad_fn, leaves, saved tensors, .grad, and how gradients add up.";
     View 2 "Backward graph" [key(Key::B)] Action::ToggleBackward, always, false,
         "Show the backward graph on the canvas: the same nodes with their grad_fn, arrows reversed, leaves as AccumulateGrad.";
+    View 2 "Loss surface" [] Action::ShowPanel(PanelId::Surface), always, false,
+        "The loss over two weights, or along two random directions, with the path of the run.";
     View 3 "Light or dark" [ctrl_shift(Key::L)] Action::ToggleTheme, always, false, "Change between the dark and the light theme.";
     View 3 "Larger text" [ctrl(Key::Plus), ctrl(Key::Equals), ctrl_shift(Key::Plus)] Action::TextLarger, always, true,
         "Make everything in the window larger, up to 150 %.";

@@ -40,6 +40,8 @@ pub struct State {
     pub dataset: Option<Arc<Dataset>>,
     /// Why the data set could not be loaded.
     pub data_error: Option<String>,
+    /// Whether a data set is being read; until then the one before, if any, stays.
+    pub loading: bool,
     /// Selected nodes.
     pub selection: BTreeSet<NodeId>,
     /// The node under the pointer.
@@ -86,6 +88,7 @@ impl State {
             inference: Arc::default(),
             dataset: None,
             data_error: None,
+            loading: false,
             selection: BTreeSet::new(),
             hovered: None,
             snapshot: None,

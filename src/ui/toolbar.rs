@@ -71,6 +71,9 @@ const STEPS: [(&str, &str, Granularity); 4] = [
 
 /// What the chip says: a text, its colour, and the reason behind it.
 fn chip(state: &State, theme: &Theme) -> (String, Color32, String) {
+    if state.loading {
+        return ("LOADING".to_owned(), theme.cursor, "The data set is being read.".to_owned());
+    }
     if let Some(why) = &state.failed {
         return ("CANNOT RUN".to_owned(), theme.error, why.clone());
     }
@@ -314,6 +317,7 @@ pub fn status(ui: &mut Ui, rect: Rect, state: &State, actions: &mut Vec<Action>)
     let theme = Theme::of(ui.ctx());
     let count = state.inference.diagnostics.len();
     let (color, text) = match (state.errors(), count) {
+        _ if state.loading => (theme.cursor, "reading the data…".to_owned()),
         (_, 0) if state.data_error.is_none() => (theme.good, "0 problems".to_owned()),
         (_, 0) => (theme.error, "the data cannot be loaded".to_owned()),
         (0, n) => (theme.warning, format!("{n} problem{}", if n == 1 { "" } else { "s" })),

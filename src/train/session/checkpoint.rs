@@ -28,6 +28,10 @@ impl<S> Checkpoint<S> {
     pub fn steps(&self) -> u64 {
         self.step
     }
+    /// All elements of all weights.
+    pub fn weights(&self) -> &[S] {
+        &self.weights
+    }
     /// Memory: the weights, the best ones, and at most four buffers of the optimiser, and gradients.
     pub fn bytes(&self) -> usize {
         self.weights.len() * size_of::<S>() * 7 + size_of::<Self>()

@@ -252,6 +252,10 @@ impl<S: Precision> Session<S> {
     pub fn weights(&self) -> &Weights<S> {
         &self.weights
     }
+    /// All elements of all weights, to be changed.
+    pub(in crate::train) fn weights_mut(&mut self) -> &mut [S] {
+        &mut self.weights.values
+    }
     /// The node whose output is the network's answer.
     pub fn prediction(&self) -> Option<NodeId> {
         self.prediction

@@ -4,9 +4,12 @@
 //! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
 
 mod certifier;
+mod errand;
 mod probe;
 mod publish;
 mod trainer;
+
+pub use errand::{Died, Errand};
 
 use crate::data::Dataset;
 use crate::engine::WeightMap;

@@ -4,7 +4,7 @@ use super::trainer::Trainer;
 use crate::engine::Instruction;
 use crate::graph::NodeId;
 use crate::train::{
-    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Snapshot, Thumb,
+    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Snapshot, Surface, Thumb,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -21,6 +21,7 @@ pub(super) struct Slow {
     pub(super) map: Option<Arc<DecisionMap>>,
     pub(super) curve: Option<Arc<FittedCurve>>,
     pub(super) scatter: Option<Arc<Scatter>>,
+    pub(super) surface: Option<Arc<Surface>>,
     pub(super) train: Report,
     pub(super) test: Report,
     pub(super) autograd: Option<Arc<AutogradShot>>,
@@ -46,6 +47,8 @@ impl Trainer {
             self.slow.map = map.map(Arc::new);
             self.slow.curve = s.curve().map(Arc::new);
             self.slow.scatter = s.scatter(&self.want).map(Arc::new);
+            let surface = self.surface.as_ref().map(|j| j.picture(self.timeline.states(), &s.weights().values));
+            self.slow.surface = surface.map(Arc::new);
             self.slow.train = s.evaluate(Part::Train);
             self.slow.test = if s.has_test() { s.evaluate(Part::Test) } else { Report::default() };
             self.slow.at = Some(now);
@@ -93,6 +96,7 @@ impl Trainer {
             what_if,
             autograd: self.slow.autograd.clone(),
             terms: self.want.element.and_then(|e| s.terms(e)),
+            surface: self.slow.surface.clone(),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));

@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
 use crate::train::certified::ROWS;
-use crate::train::{Profile, Session, SessionError, Snapshot, Timeline, TrainConfig, Want};
+use crate::train::{Profile, Session, SessionError, Snapshot, SurfaceJob, Timeline, TrainConfig, Want};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub(super) struct Trainer {
     pub(super) wake: Box<dyn Fn() + Send>,
     pub(super) session: Option<Session<f32>>,
     pub(super) timeline: Timeline<f32>,
+    /// The weights of the latest run, while the document cannot run.
+    pub(super) kept: Option<WeightMap>,
     /// When the latest state was kept.
     pub(super) recorded: Instant,
     pub(super) revision: u64,
@@ -53,6 +55,7 @@ pub(super) struct Trainer {
     certifier: Certifier,
     /// Revision, batch, time and number of the latest request for certificates.
     asked: Option<(u64, u64, Instant, u64)>,
+    pub(super) surface: Option<SurfaceJob>,
 }
 
 impl Trainer {
@@ -73,6 +76,7 @@ impl Trainer {
             wake,
             session: None,
             timeline: Timeline::default(),
+            kept: None,
             recorded: now,
             revision: 0,
             running: false,
@@ -90,6 +94,7 @@ impl Trainer {
             probe: Probe::default(),
             certifier,
             asked: None,
+            surface: None,
         }
     }
 
@@ -197,7 +202,11 @@ impl Trainer {
                 if want.costs && !self.want.costs {
                     self.profile = Profile::default();
                 }
+                let another = want.surface != self.want.surface;
                 self.want = want;
+                if another {
+                    self.begin_surface();
+                }
                 self.slow.at = None;
             }
             Command::RestoreBest => {
@@ -208,7 +217,8 @@ impl Trainer {
                 self.slow.at = None;
             }
             Command::Export => {
-                let weights = self.session.as_ref().map(Session::export_weights).unwrap_or_default();
+                let weights = self.session.as_ref().map(Session::export_weights);
+                let weights = weights.or_else(|| self.kept.clone()).unwrap_or_default();
                 self.notify(Notice::Exported(weights, self.revision));
             }
             Command::Certify => self.certify(true),
@@ -225,7 +235,7 @@ impl Trainer {
         weights: Option<WeightMap>,
         fresh: bool,
     ) {
-        let old = self.session.take().map(|s| s.export_weights());
+        let old = self.session.take().map(|s| s.export_weights()).or_else(|| self.kept.take());
         self.revision = revision;
         self.base = 0;
         self.slow.at = None;
@@ -233,16 +243,19 @@ impl Trainer {
         self.profile = Profile::default();
         match Session::new(graph, data, config) {
             Ok(mut s) => {
-                match (weights, old) {
-                    (Some(map), _) => _ = s.load_weights(&map),
-                    (None, Some(map)) if !fresh => _ = s.load_weights(&map),
+                match (&weights, &old) {
+                    (Some(map), _) => _ = s.load_weights(map),
+                    (None, Some(map)) if !fresh => _ = s.load_weights(map),
                     _ => {}
                 }
                 self.timeline.restart(&s);
                 self.session = Some(s);
+                self.begin_surface();
             }
             Err(error) => {
                 self.running = false;
+                // A wire is taken out and put in again: what was learned is not lost by it.
+                self.kept = weights.or(old.filter(|_| !fresh));
                 let message = error.to_string();
                 let diagnostics = if let SessionError::Problems(d) = error { d } else { Vec::new() };
                 self.notify(Notice::Failed { revision, diagnostics, message });
@@ -274,6 +287,11 @@ impl Trainer {
         self.asked = Some((self.revision, step, now, round));
         let nodes = s.graph().nodes().map(|n| n.id).collect();
         self.certifier.send(Job { revision: self.revision, step, round, nodes, probe: s.probe(ROWS) });
+    }
+
+    fn begin_surface(&mut self) {
+        let wanted = self.want.surface.as_ref().zip(self.session.as_ref());
+        self.surface = wanted.and_then(|(want, session)| SurfaceJob::begin(session, want));
     }
 
     pub(super) fn pause(&mut self) {

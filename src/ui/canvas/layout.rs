@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, NodeId, Severity, Wire};
 use crate::ops::{Category, Role};
-use crate::ui::canvas::view::flatten;
+use crate::ui::canvas::view::{bounds, flatten};
 use crate::ui::state::State;
 use egui::{Pos2, Rect, Vec2, pos2, vec2};
 use std::collections::HashMap;
@@ -78,6 +78,8 @@ pub struct WireLine {
     pub points: Vec<Pos2>,
     /// A rectangle around it.
     pub bounds: Rect,
+    /// The family of the node that it comes from.
+    pub category: Option<Category>,
     /// The shape it carries; empty if not known.
     pub shape: String,
     /// Whether its end pin has a problem.
@@ -94,6 +96,8 @@ pub struct Layout {
     pub nodes: Vec<NodeBox>,
     /// All wires.
     pub wires: Vec<WireLine>,
+    /// A rectangle around all nodes; none without nodes.
+    pub bounds: Option<Rect>,
     index: HashMap<NodeId, usize>,
 }
 
@@ -132,6 +136,7 @@ impl Layout {
             })
             .collect();
         self.index = self.nodes.iter().enumerate().map(|(i, n)| (n.id, i)).collect();
+        self.bounds = bounds(self.nodes.iter().map(|n| n.rect));
         self.wires = graph
             .wires()
             .into_iter()
@@ -142,7 +147,8 @@ impl Layout {
                 let bad = to.bad_pin == Some(wire.input);
                 let spec = graph.node(wire.to).and_then(|n| n.spec());
                 let carries_gradient = spec.is_some_and(|s| !s.no_grad.contains(&wire.input));
-                Some(WireLine { wire, bounds, shape: from.shape.clone(), bad, carries_gradient, points })
+                let (category, shape) = (from.category, from.shape.clone());
+                Some(WireLine { wire, bounds, category, shape, bad, carries_gradient, points })
             })
             .collect();
     }

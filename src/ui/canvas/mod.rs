@@ -181,32 +181,37 @@ impl Canvas {
         for f in state.graph().frames() {
             frame(painter, &self.view, f, theme);
         }
+        let focused = painter.ctx().memory(egui::Memory::focused);
         let marks = |id: NodeId| node::Marks {
             selected: state.selection.contains(&id),
             hovered: hovered == Some(id),
-            focused: painter.ctx().memory(|m| m.has_focus(node_widget(id))),
+            focused: focused.is_some_and(|f| f == node_widget(id)),
             next: next == Some(id),
         };
-        let wires = || self.layout.wires.iter().filter(|w| seen.intersects(w.bounds));
-        let nodes = || self.layout.nodes.iter().filter(|n| seen.intersects(n.rect.expand(12.0)));
+        let wires: Vec<_> = self.layout.wires.iter().filter(|w| seen.intersects(w.bounds)).collect();
+        let nodes: Vec<_> = self.layout.nodes.iter().filter(|n| seen.intersects(n.rect.expand(12.0))).collect();
         if self.view.zoom < DETAIL_ZOOM * 0.8 {
             let mut mesh = Mesh::default();
-            for w in wires() {
-                wire::paint_far(&mut mesh, w, &self.layout, &self.view, snapshot, theme);
+            // A wire is at most four strips here, a node at most three rectangles.
+            let quads = wires.len() * if self.view.zoom < wire::STRAIGHT { 1 } else { 4 } + nodes.len() * 3;
+            mesh.reserve_vertices(4 * quads);
+            mesh.reserve_triangles(2 * quads);
+            for w in &wires {
+                wire::paint_far(&mut mesh, w, &self.view, snapshot, theme);
             }
-            for n in nodes() {
+            for n in &nodes {
                 node::paint_far(&mut mesh, n, &self.view, marks(n.id), theme);
             }
             painter.add(mesh);
             if self.view.zoom >= view::TEXT_ZOOM {
-                for n in nodes() {
+                for n in &nodes {
                     node::paint_far_title(painter, n, &self.view, theme);
                 }
             }
             return;
         }
         let graph = snapshot.and_then(|s| s.autograd.as_deref()).filter(|_| state.backward);
-        for w in wires() {
+        for w in &wires {
             if let Some(shot) = graph {
                 backward::wire(painter, w, &self.view, shot, theme);
                 continue;
@@ -214,12 +219,12 @@ impl Canvas {
             let lit = hit == Hit::Wire(w.wire)
                 || self.wire == Some(w.wire)
                 || hovered.is_some_and(|id| w.wire.from == id || w.wire.to == id) && self.layout.wires.len() < 400;
-            wire::paint(painter, w, &self.layout, &self.view, snapshot, lit, theme);
+            wire::paint(painter, w, &self.view, snapshot, lit, theme);
         }
-        for w in wires() {
+        for w in &wires {
             wire::paint_shape(painter, w, &self.view, theme);
         }
-        for n in nodes() {
+        for n in &nodes {
             node::paint(painter, n, &self.view, marks(n.id), state, theme);
             if let Some(shot) = graph {
                 backward::node(painter, n, &self.view, state, shot, theme);
@@ -452,6 +457,8 @@ fn frame(painter: &egui::Painter, view: &View, frame: &crate::graph::Frame, them
 fn empty(painter: &egui::Painter, area: Rect, theme: &Theme) {
     let text =
         "Nothing here yet.\nDouble-click or press Shift+A to add a node, or drag one out of the list on the left.";
-    let galley = painter.layout(text.to_owned(), crate::ui::theme::sans(14.0), theme.dim, 420.0);
-    painter.galley(area.center() - galley.size() * 0.5, galley, theme.dim);
+    let mut job = egui::text::LayoutJob::simple(text.to_owned(), crate::ui::theme::sans(14.0), theme.dim, 420.0);
+    job.halign = egui::Align::Center;
+    let galley = painter.layout_job(job);
+    painter.galley(area.center() - egui::vec2(0.0, galley.size().y * 0.5), galley, theme.dim);
 }

@@ -201,7 +201,13 @@ fn content(
     } else if !shot.maps.is_empty() {
         picture::maps(&mut mesh, body, &shot.maps, theme);
     } else if let Some(v) = &shot.sample {
-        picture::heat(&mut mesh, body, v, picture::magnitude(&v.data), theme);
+        match state.dataset.as_ref().filter(|_| spec.role == Role::Target).and_then(|d| d.classes_by_code()) {
+            Some(class) => picture::cells(&mut mesh, body, v, |code| match class(f64::from(code)) {
+                Some(class) => theme.class(class),
+                None => theme.error,
+            }),
+            None => picture::heat(&mut mesh, body, v, picture::magnitude(&v.data), theme),
+        }
     } else {
         waiting(painter, view, body, theme);
     }
@@ -209,7 +215,7 @@ fn content(
 }
 
 fn caption(painter: &Painter, view: &View, above: Rect, left: &str, right: &str, colour: Color32) {
-    let font = theme::mono(view.font_size(8.5));
+    let font = theme::mono(view.font_size(9.5));
     let y = above.bottom() + 1.0;
     painter.text(pos2(above.left(), y), Align2::LEFT_TOP, left, font.clone(), colour);
     painter.text(pos2(above.right(), y), Align2::RIGHT_TOP, right, font, colour);

@@ -12,15 +12,23 @@ pub fn magnitude(data: &[f32]) -> f32 {
 
 /// Adds a heat map of `thumb` to `mesh`: orange below zero, blue above, dark at zero; `scale` is full colour.
 pub fn heat(mesh: &mut Mesh, rect: Rect, thumb: &Thumb, scale: f32, theme: &Theme) {
+    cells(mesh, rect, thumb, |v| theme.diverging(v / scale));
+}
+
+/// Adds the elements of `thumb` to `mesh`, each with its colour.
+pub fn cells(mesh: &mut Mesh, rect: Rect, thumb: &Thumb, colour: impl Fn(f32) -> Color32) {
     if thumb.rows == 0 || thumb.cols == 0 {
         return;
     }
     let cell = vec2(rect.width() / thumb.cols as f32, rect.height() / thumb.rows as f32);
-    for (i, v) in thumb.data.iter().take(thumb.rows * thumb.cols).enumerate() {
-        let (r, c) = ((i / thumb.cols) as f32, (i % thumb.cols) as f32);
-        let min = rect.min + vec2(c * cell.x, r * cell.y);
-        let colour = if v.is_finite() { theme.diverging(v / scale) } else { theme.error };
-        mesh.add_colored_rect(Rect::from_min_size(min, cell), colour);
+    let shown = &thumb.data[..thumb.data.len().min(thumb.rows * thumb.cols)];
+    mesh.reserve_vertices(4 * shown.len());
+    mesh.reserve_triangles(2 * shown.len());
+    for (r, row) in shown.chunks(thumb.cols).enumerate() {
+        for (c, v) in row.iter().enumerate() {
+            let min = rect.min + vec2(c as f32 * cell.x, r as f32 * cell.y);
+            mesh.add_colored_rect(Rect::from_min_size(min, cell), colour(*v));
+        }
     }
 }
 

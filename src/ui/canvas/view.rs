@@ -63,7 +63,8 @@ impl View {
     }
     /// A font size for the present zoom, in half-point steps so that few glyph sizes are rasterised.
     pub fn font_size(&self, at_100: f32) -> f32 {
-        ((at_100 * self.zoom * 2.0).round() / 2.0).max(4.0)
+        // Smaller than this it cannot be read.
+        ((at_100 * self.zoom * 2.0).round() / 2.0).max(7.0)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Wires: shape while editing, gradient while going back.
 
 use crate::train::{NodeState, Snapshot};
-use crate::ui::canvas::layout::{Layout, WireLine};
+use crate::ui::canvas::layout::WireLine;
 use crate::ui::canvas::picture;
 use crate::ui::canvas::view::{DETAIL_ZOOM, View};
 use crate::ui::theme::{self, Theme};
 use egui::{Align2, Color32, Mesh, Painter, Pos2, Shape, Stroke, StrokeKind, vec2};
 
 /// Colour and width of a wire; violet where a gradient has come back, wider where it is larger.
-fn look(wire: &WireLine, layout: &Layout, snapshot: Option<&Snapshot>, theme: &Theme) -> (Color32, f32) {
+fn look(wire: &WireLine, snapshot: Option<&Snapshot>, theme: &Theme) -> (Color32, f32) {
     if wire.bad {
         return (theme.error, 2.0);
     }
@@ -17,22 +17,18 @@ fn look(wire: &WireLine, layout: &Layout, snapshot: Option<&Snapshot>, theme: &T
         let norm = shot.grad_stats.map_or(0.0, |g| g.norm);
         return (theme.gradient, 1.2 + 2.6 * picture::decades(norm));
     }
-    let tint = layout.node(wire.wire.from).and_then(|n| n.category).map_or(theme.dim, |c| theme.category(c));
+    let tint = wire.category.map_or(theme.dim, |c| theme.category(c));
     (theme.dim.lerp_to_gamma(tint, 0.35), 1.5)
 }
 
+/// Below this zoom a wire is a straight line.
+pub const STRAIGHT: f32 = 0.15;
+
 /// Adds a wire of a zoomed-out view to one mesh, with few segments.
-pub fn paint_far(
-    mesh: &mut Mesh,
-    wire: &WireLine,
-    layout: &Layout,
-    view: &View,
-    snapshot: Option<&Snapshot>,
-    theme: &Theme,
-) {
-    let (colour, width) = look(wire, layout, snapshot, theme);
+pub fn paint_far(mesh: &mut Mesh, wire: &WireLine, view: &View, snapshot: Option<&Snapshot>, theme: &Theme) {
+    let (colour, width) = look(wire, snapshot, theme);
     let half = (width * view.zoom).clamp(0.4, 1.5);
-    let every = if view.zoom < 0.15 { wire.points.len() - 1 } else { 4 };
+    let every = if view.zoom < STRAIGHT { wire.points.len() - 1 } else { 4 };
     let mut last: Option<Pos2> = None;
     for p in wire.points.iter().step_by(every) {
         let p = view.screen_from_canvas(*p);
@@ -50,16 +46,8 @@ pub fn paint_far(
 }
 
 /// Paints one wire, its shape in the middle.
-pub fn paint(
-    painter: &Painter,
-    wire: &WireLine,
-    layout: &Layout,
-    view: &View,
-    snapshot: Option<&Snapshot>,
-    lit: bool,
-    theme: &Theme,
-) {
-    let (mut colour, mut width) = look(wire, layout, snapshot, theme);
+pub fn paint(painter: &Painter, wire: &WireLine, view: &View, snapshot: Option<&Snapshot>, lit: bool, theme: &Theme) {
+    let (mut colour, mut width) = look(wire, snapshot, theme);
     if lit {
         (colour, width) = (theme.text, width + 1.0);
     }

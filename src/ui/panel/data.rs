@@ -1,5 +1,6 @@
 //! The data set as a table.
 
+use crate::data::Dataset;
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::short;
 use crate::ui::panel::nothing;
@@ -8,6 +9,7 @@ use crate::ui::theme::{self, Theme};
 use crate::ui::widget::pictures;
 use egui::{RichText, Ui};
 use egui_extras::{Column, TableBuilder};
+use std::sync::{Arc, Weak};
 
 /// Columns shown at most.
 const COLUMNS: usize = 24;
@@ -23,6 +25,9 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             actions.push(Action::ShowData);
         }
         return;
+    }
+    if state.loading {
+        return nothing(ui, "The data set is being read…");
     }
     let Some(data) = &state.dataset else {
         ui.horizontal(|ui| {
@@ -53,9 +58,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     pictures::strip(ui, data, PICTURES);
     let (fw, tw) = (data.feature_width(), data.target_width());
     let shown = fw.min(COLUMNS);
-    let mut parts = vec![("unused", theme.dim); data.len()];
-    data.train.iter().for_each(|i| parts[*i] = ("train", theme.train));
-    data.test.iter().for_each(|i| parts[*i] = ("test", theme.test));
+    let parts = parts(ui, data);
     let mono = |t: String| RichText::new(t).font(theme::mono(11.0));
     let mut table = TableBuilder::new(ui).striped(true).column(Column::exact(52.0)).column(Column::exact(44.0));
     for _ in 0..shown + tw {
@@ -79,7 +82,12 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                 let i = row.index();
                 row.col(|ui| _ = ui.weak(i.to_string()));
                 row.col(|ui| {
-                    let (text, colour) = parts[i];
+                    let (text, colour) = match parts[i] {
+                        (false, false) => ("unused", theme.dim),
+                        (true, false) => ("train", theme.train),
+                        (false, true) => ("test", theme.test),
+                        (true, true) => ("both", theme.text),
+                    };
                     ui.colored_label(colour, text);
                 });
                 for k in 0..shown {
@@ -95,4 +103,22 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     if fw > shown {
         ui.weak(format!("{} more feature columns", fw - shown));
     }
+}
+
+/// Whether each sample trains and whether it tests, made once per data set, as there can be a million.
+fn parts(ui: &Ui, data: &Arc<Dataset>) -> Arc<Vec<(bool, bool)>> {
+    type Kept = (Weak<Dataset>, Arc<Vec<(bool, bool)>>);
+    let id = ui.scope_id().with("parts");
+    let kept: Option<Kept> = ui.data(|d| d.get_temp(id));
+    if let Some((of, parts)) = kept
+        && Weak::as_ptr(&of) == Arc::as_ptr(data)
+    {
+        return parts;
+    }
+    let mut parts = vec![(false, false); data.len()];
+    data.train.iter().for_each(|i| parts[*i].0 = true);
+    data.test.iter().for_each(|i| parts[*i].1 = true);
+    let parts = Arc::new(parts);
+    ui.data_mut(|d| d.insert_temp(id, (Arc::downgrade(data), Arc::clone(&parts))));
+    parts
 }

@@ -2,7 +2,8 @@
 
 use crate::ui::action::Action;
 use crate::ui::panel::{
-    autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, tape,
+    autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, surface::SurfacePanel,
+    tape,
 };
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
@@ -33,11 +34,13 @@ pub enum PanelId {
     Problems,
     /// The backward graph.
     Autograd,
+    /// The loss over two weights.
+    Surface,
 }
 
 impl PanelId {
     /// All panels in the order of the View menu.
-    pub const ALL: [PanelId; 10] = [
+    pub const ALL: [PanelId; 11] = [
         PanelId::Loss,
         PanelId::Gradients,
         PanelId::DecisionMap,
@@ -48,6 +51,7 @@ impl PanelId {
         PanelId::Tape,
         PanelId::Problems,
         PanelId::Autograd,
+        PanelId::Surface,
     ];
     /// The title of the tab.
     pub fn title(self) -> &'static str {
@@ -62,6 +66,7 @@ impl PanelId {
             PanelId::Tape => "Tape",
             PanelId::Problems => "Problems",
             PanelId::Autograd => "Autograd",
+            PanelId::Surface => "Loss surface",
         }
     }
 }
@@ -73,6 +78,7 @@ pub struct Dock {
     gradients: gradients::Show,
     decision: Decision,
     confusion_train: bool,
+    surface: SurfacePanel,
 }
 
 impl Default for Dock {
@@ -89,10 +95,12 @@ impl Dock {
             let panes = ids.iter().map(|p| tiles.insert_pane(*p)).collect();
             tiles.insert_tab_tile(panes)
         };
-        use PanelId::{Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Tape};
+        use PanelId::{
+            Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Surface, Tape,
+        };
         let left = group(&[Loss, Data, Confusion, Problems, Autograd]);
         let middle = group(&[Gradients, Tape]);
-        let right = group(&[DecisionMap, Curve, Scatter]);
+        let right = group(&[DecisionMap, Curve, Scatter, Surface]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
         if let Some(Tile::Container(egui_tiles::Container::Linear(l))) = tiles.get_mut(root) {
             l.shares.set_share(left, 1.35);
@@ -105,6 +113,7 @@ impl Dock {
             gradients: gradients::Show::default(),
             decision: Decision::default(),
             confusion_train: false,
+            surface: SurfacePanel::default(),
         }
     }
 
@@ -142,6 +151,7 @@ impl Dock {
             gradients: &mut self.gradients,
             decision: &mut self.decision,
             confusion_train: &mut self.confusion_train,
+            surface: &mut self.surface,
         };
         self.tree.ui(&mut behavior, ui);
     }
@@ -155,11 +165,14 @@ struct Behavior<'a> {
     gradients: &'a mut gradients::Show,
     decision: &'a mut Decision,
     confusion_train: &'a mut bool,
+    surface: &'a mut SurfacePanel,
 }
 
 impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut PanelId) -> UiResponse {
         let (state, actions) = (self.state, &mut *self.actions);
+        let whole = ui.interact(ui.max_rect(), ui.scope_id().with("pane"), egui::Sense::hover());
+        whole.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Pane, true, format!("{} panel", pane.title())));
         egui::Frame::NONE.inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| match pane {
             PanelId::Loss => {
                 let mut log = !*self.loss_linear;
@@ -175,6 +188,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Tape => tape::ui(ui, state, actions),
             PanelId::Problems => problems::ui(ui, state, actions),
             PanelId::Autograd => autograd::ui(ui, state, actions),
+            PanelId::Surface => self.surface.ui(ui, state, actions),
         });
         UiResponse::None
     }

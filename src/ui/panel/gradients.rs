@@ -1,7 +1,7 @@
 //! The size of each parameter's gradient, now and over time, and how far each step moves the weights.
 
 use crate::ui::canvas::picture::{decades, short};
-use crate::ui::panel::{decade, decade_marks, nothing};
+use crate::ui::panel::{count_marks, decade, decade_marks, nothing};
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, vec2};
@@ -25,7 +25,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
     let Some(snapshot) = state.snapshot.as_ref().filter(|s| s.gradients.iter().any(|g| !g.points.is_empty())) else {
         return nothing(ui, "The gradient of every parameter, once there has been a backward pass.");
     };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.selectable_value(show, Show::Now, "now").on_hover_text("Norm of each parameter's latest gradient");
         ui.selectable_value(show, Show::Norm, "over time").on_hover_text("Norm of each parameter's gradient, log axis");
         ui.selectable_value(show, Show::Ratio, "update / weight")
@@ -45,6 +45,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
         .legend(Legend::default())
         .grid_color(theme.line)
         .x_axis_label("step")
+        .x_grid_spacer(count_marks)
         .y_axis_min_width(44.0)
         .allow_scroll(false)
         .y_grid_spacer(decade_marks)
@@ -69,7 +70,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
 fn bar(ui: &mut Ui, label: &str, norm: f64, theme: &Theme) {
     ui.horizontal(|ui| {
         let width = ui.available_width();
-        let (text, _) = ui.allocate_exact_size(vec2((width * 0.42).min(150.0), 20.0), Sense::hover());
+        let (text, _) = ui.allocate_exact_size(vec2((width * 0.5).min(150.0), 20.0), Sense::hover());
         let painter = ui.painter_at(text);
         painter.text(text.left_center(), egui::Align2::LEFT_CENTER, label, theme::sans(12.0), theme.text);
         let (rect, r) = ui.allocate_exact_size(vec2((width - text.width() - 76.0).max(20.0), 10.0), Sense::hover());

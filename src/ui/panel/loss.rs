@@ -1,7 +1,7 @@
 //! The loss over the epochs, for train and test, on a linear or logarithmic axis.
 
 use crate::ui::canvas::picture::short;
-use crate::ui::panel::{decade, decade_marks, nothing};
+use crate::ui::panel::{count_marks, decade, decade_marks, nothing};
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
 use egui::Ui;
@@ -13,7 +13,7 @@ pub fn ui(ui: &mut Ui, state: &State, log: &mut bool) {
     let Some(snapshot) = state.snapshot.as_ref().filter(|s| s.history.len() > 1) else {
         return nothing(ui, "The loss curve grows here. Press Space to train.");
     };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.selectable_value(log, false, "linear");
         ui.selectable_value(log, true, "log");
         if let Some(p) = snapshot.history.last() {
@@ -32,6 +32,7 @@ pub fn ui(ui: &mut Ui, state: &State, log: &mut bool) {
         .legend(Legend::default())
         .grid_color(theme.line)
         .x_axis_label("epoch")
+        .x_grid_spacer(count_marks)
         .y_axis_min_width(44.0)
         .allow_scroll(false)
         .y_axis_formatter(move |m, _| if log { decade(m.value) } else { short(m.value) })

@@ -1,11 +1,11 @@
 //! The list of node kinds: click to add, or drag onto the canvas.
 
-use crate::ops::{Category, catalogue::CATALOGUE};
+use crate::ops::{Category, Spec, catalogue::CATALOGUE};
 use crate::ui::action::Action;
 use crate::ui::canvas::DragKind;
-use crate::ui::panel::heading;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
+use egui::style::ScrollStyle;
 use egui::{Align2, CornerRadius, Rect, ScrollArea, Sense, TextEdit, Ui, vec2};
 
 /// Draws the list; `filter` is the text of its search field, `center` where a clicked node goes.
@@ -13,24 +13,51 @@ pub fn node_palette(ui: &mut Ui, state: &State, filter: &mut String, center: [f3
     let field = ui.add(TextEdit::singleline(filter).hint_text("Add node…   Shift+A").desired_width(f32::INFINITY));
     field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Filter nodes"));
     let needle = filter.to_lowercase();
+    let fits = |s: &Spec| needle.is_empty() || s.label.to_lowercase().contains(&needle) || s.id.contains(&needle);
+    // The list is longer than the window: its bar is always there to say so.
+    ui.spacing_mut().scroll = ScrollStyle::thin();
+    let mut found = false;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         for category in Category::ALL {
-            let mut first = true;
-            for kind in CATALOGUE.iter().filter(|k| k.spec.category == category) {
-                let spec = kind.spec;
-                if !needle.is_empty() && !spec.label.to_lowercase().contains(&needle) && !spec.id.contains(&needle) {
-                    continue;
-                }
-                if std::mem::take(&mut first) {
-                    heading(ui, category.label());
-                }
-                entry(ui, spec, state, center, actions);
+            let specs: Vec<&'static Spec> =
+                CATALOGUE.iter().map(|k| k.spec).filter(|s| s.category == category && fits(s)).collect();
+            found |= !specs.is_empty();
+            if !specs.is_empty() && (family(ui, category, specs.len()) || !needle.is_empty()) {
+                specs.into_iter().for_each(|spec| entry(ui, spec, state, center, actions));
             }
+        }
+        if !found {
+            ui.add_space(10.0);
+            ui.weak(format!("No node is called \"{}\".", filter.trim()));
         }
     });
 }
 
-fn entry(ui: &mut Ui, spec: &'static crate::ops::Spec, state: &State, center: [f32; 2], actions: &mut Vec<Action>) {
+/// The heading of a family, which folds it. Whether it is open.
+fn family(ui: &mut Ui, category: Category, count: usize) -> bool {
+    let theme = Theme::of(ui.ctx());
+    let id = egui::Id::unique(("palette family", category.label()));
+    let mut open = ui.data(|d| d.get_temp(id).unwrap_or(true));
+    ui.add_space(6.0);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::click());
+    let label = category.label().to_uppercase();
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::DisclosureTriangle, true, open, &label));
+    let colour = if response.hovered() || response.has_focus() { theme.text } else { theme.dim };
+    let painter = ui.painter();
+    let sign = if open { "▾" } else { "▸" };
+    painter.text(rect.left_center(), Align2::LEFT_CENTER, sign, theme::mono(11.0), colour);
+    painter.text(rect.left_center() + vec2(14.0, 0.0), Align2::LEFT_CENTER, label, theme::bold(10.5), colour);
+    let right = rect.right_center() - vec2(4.0, 0.0);
+    painter.text(right, Align2::RIGHT_CENTER, count.to_string(), theme::mono(10.0), theme.dim);
+    if response.clicked() {
+        open = !open;
+        ui.data_mut(|d| d.insert_temp(id, open));
+    }
+    response.on_hover_text("Fold this family, or unfold it");
+    open
+}
+
+fn entry(ui: &mut Ui, spec: &'static Spec, state: &State, center: [f32; 2], actions: &mut Vec<Action>) {
     let theme = Theme::of(ui.ctx());
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 21.0), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, spec.label));

@@ -4,18 +4,16 @@ use crate::graph::{Edit, Node};
 use crate::ops::Spec;
 use crate::project::Change;
 use crate::ui::action::Action;
-use crate::ui::panel::heading;
+use crate::ui::panel::{heading, row_label};
 use crate::ui::state::State;
-use crate::ui::theme::{self, Theme};
 use crate::ui::widget::value::{Edited, value_control};
-use egui::{RichText, Ui};
+use egui::Ui;
 
 /// Draws the controls.
 pub fn ui(ui: &mut Ui, node: &Node, spec: &'static Spec, state: &State, actions: &mut Vec<Action>) {
     if spec.params.is_empty() {
         return;
     }
-    let theme = Theme::of(ui.ctx());
     heading(ui, "Parameters");
     let filled = node.filled();
     let dragging = egui::Id::unique("parameter drag");
@@ -23,12 +21,7 @@ pub fn ui(ui: &mut Ui, node: &Node, spec: &'static Spec, state: &State, actions:
         let Some(value) = filled.get(p.name) else { continue };
         ui.push_id((node.id.0, p.name), |ui| {
             ui.horizontal(|ui| {
-                let label = RichText::new(p.name).font(theme::sans(12.0)).color(theme.dim);
-                ui.add_sized([118.0, 22.0], egui::Label::new(label).truncate()).on_hover_text(format!(
-                    "{}\n{}",
-                    p.doc,
-                    range(p)
-                ));
+                row_label(ui, p.name).on_hover_text(format!("{}\n{}", p.doc, range(p)));
                 let set = |value| Change::Graph(Edit::SetParam { node: node.id, name: p.name.to_owned(), value });
                 let edited = value_control(ui, p, value, state);
                 let open = ui.data(|d| d.get_temp::<bool>(dragging)).unwrap_or(false);

@@ -4,10 +4,9 @@ use crate::graph::{Edit, Node, Wire};
 use crate::ops::{Role, Spec};
 use crate::project::Change;
 use crate::ui::action::Action;
-use crate::ui::panel::heading;
+use crate::ui::panel::{heading, row_label};
 use crate::ui::state::State;
-use crate::ui::theme::{self, Theme};
-use egui::{ComboBox, RichText, Ui};
+use egui::{ComboBox, Ui};
 
 /// Draws one chooser per input pin.
 pub fn ui(ui: &mut Ui, node: &Node, spec: &Spec, state: &State, actions: &mut Vec<Action>) {
@@ -15,14 +14,12 @@ pub fn ui(ui: &mut Ui, node: &Node, spec: &Spec, state: &State, actions: &mut Ve
     if pins == 0 || spec.role == Role::Penalty {
         return;
     }
-    let theme = Theme::of(ui.ctx());
     heading(ui, "Inputs");
     let wires = state.graph().inputs(node.id);
     for k in 0..pins {
         let now = wires.iter().find(|w| w.input == k);
         ui.horizontal(|ui| {
-            let label = RichText::new(spec.input_name(k)).font(theme::sans(12.0)).color(theme.dim);
-            ui.add_sized([118.0, 22.0], egui::Label::new(label).truncate());
+            row_label(ui, spec.input_name(k));
             let name = now.and_then(|w| state.graph().node(w.from)).map_or("not connected", |n| n.name.as_str());
             let shape = now.and_then(|w| state.inference.shape(w.from)).map_or_else(String::new, |s| format!("  {s}"));
             let r = ComboBox::from_id_salt((node.id.0, "input", k)).selected_text(format!("{name}{shape}")).show_ui(
