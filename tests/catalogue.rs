@@ -239,7 +239,7 @@ fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
 const FIXTURE_ROUNDED: &[(&str, f64)] = &[("hard_sigmoid", 1e-7)];
 
 /// Operations that PyTorch's numbers are there for, but no kind yet. This list must only shrink.
-const NO_KIND_YET: &[&str] = &["conv_transpose2d"];
+const NO_KIND_YET: &[&str] = &[];
 
 #[test]
 fn pytorch_computes_the_same() {

@@ -11,7 +11,9 @@ pub static CATALOGUE: &[Kind] = &[
     Kind::of::<source::Parameter>(),
     // Layers
     Kind::of::<layer::Linear>(),
+    Kind::of::<layer::Conv1d>(),
     Kind::of::<layer::Conv2d>(),
+    Kind::of::<layer::ConvTranspose2d>(),
     Kind::of::<layer::MaxPool1d>(),
     Kind::of::<layer::MaxPool2d>(),
     Kind::of::<layer::AvgPool1d>(),
