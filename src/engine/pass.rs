@@ -158,6 +158,26 @@ impl<S: Precision> Pass<S> {
         }
     }
 
+    /// Runs the forward part from the start as long as `go` says so before each instruction. Whether it came to the
+    /// end.
+    pub fn run_forward_while(
+        &mut self,
+        plan: &Plan,
+        weights: &mut Weights<S>,
+        x: &[S],
+        y: &[S],
+        go: impl Fn() -> bool,
+    ) -> bool {
+        self.rewind();
+        while self.cursor < plan.forward_len() {
+            if !go() {
+                return false;
+            }
+            self.advance(plan, weights, x, y, &mut Still);
+        }
+        true
+    }
+
     /// Runs forward and backward from the start, without updates.
     pub fn run_gradients(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S]) {
         self.rewind();

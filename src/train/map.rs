@@ -35,19 +35,24 @@ impl<S: Precision> Session<S> {
             // Nothing can be said of the target away from the samples.
             let known = |n: &&Node| n.spec().is_some_and(|s| s.role != Role::Target);
             let ids: Vec<NodeId> = self.graph().nodes().filter(known).map(|n| n.id).collect();
-            self.forward_features(SMALL * SMALL, &rows, |plan, pass| {
-                for id in ids {
-                    if let Some(v) = pass.value(plan, id)
+            let whole = self.forward_features(SMALL * SMALL, &rows, |_, plan, pass| {
+                for id in &ids {
+                    if let Some(v) = pass.value(plan, *id)
                         && let [n, channels] = *v.shape
-                        && n == SMALL * SMALL
+                        && n == plan.batch()
                     {
-                        let column =
-                            |c: usize| v.data.iter().skip(c).step_by(channels).map(|x| x.to64() as f32).collect();
-                        let thumb = |c| Thumb { rows: SMALL, cols: SMALL, data: column(c) };
-                        small.insert(id, (0..channels.min(MAPS)).map(thumb).collect());
+                        let blank = |_| Thumb { rows: SMALL, cols: SMALL, data: Vec::with_capacity(SMALL * SMALL) };
+                        let thumbs: &mut Vec<Thumb> =
+                            small.entry(*id).or_insert_with(|| (0..channels.min(MAPS)).map(blank).collect());
+                        for (c, thumb) in thumbs.iter_mut().enumerate() {
+                            thumb.data.extend(v.data.iter().skip(c).step_by(channels).map(|x| x.to64() as f32));
+                        }
                     }
                 }
             });
+            if !whole {
+                return (None, BTreeMap::new());
+            }
         }
         (self.decision_map(&data, want), small)
     }
@@ -62,21 +67,23 @@ impl<S: Precision> Session<S> {
         let node = want.map_node.or(self.prediction())?;
         let name = self.graph().node(node)?.name.clone();
         let middle = if Some(node) == self.prediction() { self.threshold() } else { 0.0 };
-        let mut map = None;
-        self.forward_features(size * size, &rows, |plan, pass| {
+        let (mut values, mut channels) = (Vec::with_capacity(size * size), 0);
+        let whole = self.forward_features(size * size, &rows, |_, plan, pass| {
             let Some(v) = pass.value(plan, node) else { return };
-            let channels = v.data.len() / (size * size);
-            if channels == 0 || channels * size * size != v.data.len() {
+            channels = v.data.len() / plan.batch();
+            if channels == 0 || channels * plan.batch() != v.data.len() {
                 return;
             }
             let c = want.map_channel.min(channels - 1);
-            let values: Vec<f32> =
-                v.data.iter().skip(c).step_by(channels).map(|p| (p.to64() - middle) as f32).collect();
-            let span = spread(&values);
-            let label = if channels > 1 { format!("{name}[{c}]") } else { name };
-            map = Some(DecisionMap { size, x, y, values, label, channels, low: -span, high: span });
+            values.extend(v.data.iter().skip(c).step_by(channels).map(|p| (p.to64() - middle) as f32));
         });
-        map
+        if !whole || values.len() != size * size {
+            return None;
+        }
+        let span = spread(&values);
+        let c = want.map_channel.min(channels - 1);
+        let label = if channels > 1 { format!("{name}[{c}]") } else { name };
+        Some(DecisionMap { size, x, y, values, label, channels, low: -span, high: span })
     }
 
     /// The prediction along the one variable of the data.
@@ -92,13 +99,13 @@ impl<S: Precision> Session<S> {
         let node = self.prediction()?;
         let label = self.graph().node(node)?.name.clone();
         let mut points = Vec::new();
-        self.forward_features(POINTS, &rows, |plan, pass| {
+        let whole = self.forward_features(POINTS, &rows, |first, plan, pass| {
             if let Some(v) = pass.value(plan, node) {
-                let width = (v.data.len() / POINTS).max(1);
-                points = xs.iter().zip(v.data.chunks(width)).map(|(x, p)| [*x, p[0].to64()]).collect();
+                let width = (v.data.len() / plan.batch()).max(1);
+                points.extend(xs[first..].iter().zip(v.data.chunks(width)).map(|(x, p)| [*x, p[0].to64()]));
             }
         });
-        Some(FittedCurve { points, label })
+        whole.then_some(FittedCurve { points, label })
     }
 }
 

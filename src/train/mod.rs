@@ -4,6 +4,7 @@ mod autograd;
 mod certified;
 mod config;
 pub(crate) mod described;
+mod halt;
 mod map;
 mod metrics;
 mod optimizer;

@@ -92,11 +92,14 @@ impl<S: Precision> Session<S> {
                 Phase::Seed | Phase::Backward => spent.backward += seconds,
                 Phase::Update => spent.update += seconds,
             }
-            if self.at_rest() {
+            if self.at_rest() || self.halted() {
                 break;
             }
         }
-        profile.steps += 1;
+        // A batch that was interrupted is counted when it is done.
+        if self.at_rest() {
+            profile.steps += 1;
+        }
         self.report(epoch)
     }
 

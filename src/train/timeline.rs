@@ -86,12 +86,15 @@ impl<S: Precision> Timeline<S> {
         self.seek(session, target.0, target.1)
     }
 
-    /// Takes the session to instruction `cursor` of the batch after `step` batches. Returns whether it could.
+    /// Takes the session to instruction `cursor` of the batch after `step` batches. Returns whether it could; a command
+    /// that waits interrupts it.
     pub fn seek(&mut self, session: &mut Session<S>, step: u64, cursor: usize) -> bool {
         let Some(at) = self.kept.partition_point(|c| c.steps() <= step).checked_sub(1) else { return false };
         session.restore(&self.kept[at]);
         while session.steps() < step {
-            session.step();
+            if !session.try_step() {
+                return false;
+            }
             // States ever closer to the goal, so that the next step back is short.
             if (step - session.steps()).is_power_of_two() {
                 self.record(session);
@@ -99,6 +102,9 @@ impl<S: Precision> Timeline<S> {
         }
         self.record(session);
         for _ in 0..cursor {
+            if session.halted() {
+                return false;
+            }
             session.advance();
         }
         true

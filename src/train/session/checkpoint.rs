@@ -61,7 +61,7 @@ impl<S: Precision> Session<S> {
         self.pace.clone_from(&c.pace);
         self.watch.clone_from(&c.watch);
         (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
-        (self.begun, self.short) = (false, false);
+        (self.begun, self.short, self.closing) = (false, false, None);
         self.order.shuffle(self.epoch as u64);
         self.pass.rewind();
         self.ledger.sum = None;

@@ -1,12 +1,39 @@
 //! Running the network without training it: losses, metrics, and outputs for any features.
 
-use super::{EVAL, Part, Report, SCRATCH};
+use super::{Part, Report, SCRATCH};
 use crate::engine::{Pass, Plan};
-use crate::graph::Graph;
+use crate::graph::{Graph, Inference};
 use crate::ops::{Mode, Precision, Role};
 use crate::tensor::View;
 use crate::train::Session;
 use crate::train::metrics::{Metrics, Tally, threshold};
+
+/// Most samples evaluated at once.
+const EVAL: usize = 256;
+/// Multiplications and additions of one node that may pass before a raised flag is looked at: tens of milliseconds.
+const CHUNK_FLOPS: u64 = 1 << 31;
+
+/// Samples evaluated at once, so that no node works for long on them.
+pub(super) fn evaluation_rows(inference: &Inference) -> usize {
+    let most = inference.nodes.values().map(|n| n.flops).max().unwrap_or(0);
+    (CHUNK_FLOPS / most.max(1)).clamp(8, EVAL as u64) as usize
+}
+
+/// How far an evaluation has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sweep {
+    /// Samples done.
+    done: usize,
+    /// The sum of their losses.
+    sum: f64,
+}
+
+impl Sweep {
+    /// The mean loss.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.done as f64
+    }
+}
 
 impl<S: Precision> Session<S> {
     /// Whether there is a test part of its own.
@@ -16,50 +43,79 @@ impl<S: Precision> Session<S> {
 
     /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
     pub fn evaluate(&mut self, part: Part) -> Report {
-        let Some(data) = self.data.clone() else {
-            return Report { loss: self.sweep(part, |_, _| ()), metrics: Metrics::None };
-        };
-        let mut tally = Tally::new(&data, self.threshold);
-        let loss = self.sweep(part, |rows, prediction| tally.add(rows, prediction));
-        Report { loss, metrics: tally.finish() }
+        let halt = std::mem::take(&mut self.halt);
+        let report = self.try_evaluate(part);
+        self.halt = halt;
+        report.unwrap_or(Report { loss: f64::NAN, metrics: Metrics::None })
     }
 
-    /// Runs all samples of a part forward and shows `see` the rows and predictions of each chunk. The mean loss.
-    pub(super) fn sweep(&mut self, part: Part, mut see: impl FnMut(&[usize], View<S>)) -> f64 {
-        let Some(data) = self.data.clone() else { return self.forward_rows(1).unwrap_or(f64::NAN) };
+    /// As [`Session::evaluate`]; `None` if it was interrupted.
+    pub(in crate::train) fn try_evaluate(&mut self, part: Part) -> Option<Report> {
+        let mut sweep = Sweep::default();
+        let Some(data) = self.data.clone() else {
+            return self
+                .sweep(part, &mut sweep, |_, _| ())
+                .then(|| Report { loss: sweep.mean(), metrics: Metrics::None });
+        };
+        let mut tally = Tally::new(&data, self.threshold);
+        let whole = self.sweep(part, &mut sweep, |rows, prediction| tally.add(rows, prediction));
+        whole.then(|| Report { loss: sweep.mean(), metrics: tally.finish() })
+    }
+
+    /// Runs the samples of a part that are still to come forward and shows `see` the rows and predictions of each
+    /// chunk. Whether it came to the end; else it goes on from there when it is called again.
+    pub(super) fn sweep(&mut self, part: Part, sweep: &mut Sweep, mut see: impl FnMut(&[usize], View<S>)) -> bool {
+        let Some(data) = self.data.clone() else {
+            let loss = self.forward_rows(1);
+            *sweep = Sweep { done: 1, sum: loss.unwrap_or(f64::NAN) };
+            return loss.is_some() || !self.halt.raised();
+        };
         let rows = match part {
             Part::Train => &data.train,
             Part::Test => &data.test,
         };
-        let prediction = self.prediction;
-        let mut sum = 0.0;
-        let mut from = 0;
-        self.forward_samples(rows, |plan, pass, n| {
-            sum += pass.total_loss(plan).unwrap_or(f64::NAN) * n as f64;
-            if let Some(view) = prediction.and_then(|id| pass.value(plan, id)) {
-                see(&rows[from..from + n], view);
+        let (w, v) = (data.feature_width(), data.target_width());
+        for chunk in rows[sweep.done.min(rows.len())..].chunks(self.eval_rows) {
+            data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
+            let loss = self.forward_rows(chunk.len());
+            if loss.is_none() && self.halt.raised() {
+                return false;
             }
-            from += n;
-        });
-        sum / rows.len() as f64
+            sweep.done += chunk.len();
+            sweep.sum += loss.unwrap_or(0.0) * chunk.len() as f64;
+            if let Some(id) = self.prediction
+                && let Some((plan, pass)) = self.scratch.last()
+                && let Some(view) = pass.value(plan, id)
+            {
+                see(chunk, view);
+            }
+        }
+        true
     }
 
     /// Runs the forward part on samples of the data set, as when they are tested. Calls `read` after each of the
-    /// batches with the number of its samples.
-    pub(in crate::train) fn forward_samples(&mut self, rows: &[usize], mut read: impl FnMut(&Plan, &Pass<S>, usize)) {
-        let Some(data) = self.data.clone() else { return };
+    /// batches with the number of its samples. Whether it came to the end.
+    pub(in crate::train) fn forward_samples(
+        &mut self,
+        rows: &[usize],
+        mut read: impl FnMut(&Plan, &Pass<S>, usize),
+    ) -> bool {
+        let Some(data) = self.data.clone() else { return true };
         let (w, v) = (data.feature_width(), data.target_width());
-        for chunk in rows.chunks(EVAL) {
+        for chunk in rows.chunks(self.eval_rows) {
             data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
-            if self.forward_rows(chunk.len()).is_some()
-                && let Some((plan, pass)) = self.scratch.last()
-            {
+            if self.forward_rows(chunk.len()).is_none() {
+                return false;
+            }
+            if let Some((plan, pass)) = self.scratch.last() {
                 read(plan, pass, chunk.len());
             }
         }
+        true
     }
 
-    /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss.
+    /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss; `None` if it
+    /// was interrupted.
     pub(in crate::train) fn forward_rows(&mut self, n: usize) -> Option<f64> {
         let entry = match self.scratch.iter().position(|(plan, _)| plan.batch() == n) {
             Some(at) => self.scratch.remove(at),
@@ -76,24 +132,36 @@ impl<S: Precision> Session<S> {
         self.scratch.push(entry);
         let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
         let (plan, pass) = self.scratch.last_mut()?;
-        pass.run_forward(plan, &mut self.weights, &self.eval.0[..n * widths.0], &self.eval.1[..n * widths.1]);
-        pass.total_loss(plan)
+        let (x, y) = (&self.eval.0[..n * widths.0], &self.eval.1[..n * widths.1]);
+        let whole = pass.run_forward_while(plan, &mut self.weights, x, y, || !self.halt.over());
+        whole.then(|| pass.total_loss(plan)).flatten()
     }
 
-    /// Runs the forward part on feature rows of any number, with targets of zero. Calls `read` with the result.
-    pub(in crate::train) fn forward_features(&mut self, rows: usize, x: &[f64], read: impl FnOnce(&Plan, &Pass<S>)) {
-        let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
-        self.eval.0.resize((rows * widths.0).max(EVAL * widths.0), S::zero());
-        self.eval.1.resize((rows * widths.1).max(EVAL * widths.1), S::zero());
-        for (to, from) in self.eval.0.iter_mut().zip(x) {
-            *to = S::of(*from);
+    /// Runs the forward part on feature rows of any number, with targets of zero. Calls `read` with the results of each
+    /// chunk of rows, the first of which is the number given. Whether it came to the end.
+    pub(in crate::train) fn forward_features(
+        &mut self,
+        rows: usize,
+        x: &[f64],
+        mut read: impl FnMut(usize, &Plan, &Pass<S>),
+    ) -> bool {
+        let width = self.data.as_ref().map_or(0, |d| d.feature_width());
+        for first in (0..rows).step_by(self.eval_rows) {
+            let n = self.eval_rows.min(rows - first);
+            for (to, from) in self.eval.0.iter_mut().zip(&x[first * width..(first + n) * width]) {
+                *to = S::of(*from);
+            }
+            self.eval.1.fill(S::zero());
+            match self.forward_rows(n) {
+                None => return false,
+                Some(_) => {
+                    if let Some((plan, pass)) = self.scratch.last() {
+                        read(first, plan, pass);
+                    }
+                }
+            }
         }
-        self.eval.1.fill(S::zero());
-        if self.forward_rows(rows).is_some()
-            && let Some((plan, pass)) = self.scratch.last()
-        {
-            read(plan, pass);
-        }
+        true
     }
 }
 

@@ -16,12 +16,13 @@ use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, W
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::Precision;
 use crate::tensor::mix;
+use crate::train::halt::Halt;
 use crate::train::metrics::{Metrics, prediction};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
 use crate::train::watch::Watch;
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
-use evaluate::loss_threshold;
+use evaluate::{Sweep, evaluation_rows, loss_threshold};
 use ledger::Ledger;
 use std::sync::Arc;
 
@@ -76,8 +77,6 @@ pub struct StepReport {
     pub epoch_ended: bool,
 }
 
-/// Samples evaluated at once.
-const EVAL: usize = 256;
 /// Batch sizes whose memory for evaluation is kept.
 const SCRATCH: usize = 6;
 
@@ -98,6 +97,11 @@ pub struct Session<S> {
     x: Vec<S>,
     y: Vec<S>,
     eval: (Vec<S>, Vec<S>),
+    /// Samples evaluated at once.
+    eval_rows: usize,
+    halt: Halt,
+    /// The evaluation at the end of an epoch, while it is under way.
+    closing: Option<Sweep>,
     epoch: usize,
     batch: usize,
     step: u64,
@@ -158,6 +162,7 @@ impl<S: Precision> Session<S> {
                 GradTrack { label: i.label.clone(), points: room(), ratio: room() }
             })
             .collect();
+        let eval_rows = evaluation_rows(&inference);
         let mut session = Session {
             moves: Moves::new(&config.optimizer, weights.values.len(), weights.infos.len()),
             pace: Pace::new(&config.schedule, config.optimizer.lr()),
@@ -165,7 +170,10 @@ impl<S: Precision> Session<S> {
             order: Order::new(&rows, config.seed),
             x: vec![S::zero(); size * widths.0],
             y: vec![S::zero(); size * widths.1],
-            eval: (vec![S::zero(); EVAL * widths.0], vec![S::zero(); EVAL * widths.1]),
+            eval: (vec![S::zero(); eval_rows * widths.0], vec![S::zero(); eval_rows * widths.1]),
+            eval_rows,
+            halt: Halt::default(),
+            closing: None,
             graph,
             inference: Arc::new(inference),
             data,
@@ -207,6 +215,7 @@ impl<S: Precision> Session<S> {
         self.order.shuffle(0);
         (self.epoch, self.batch, self.step, self.begun, self.short) = (0, 0, 0, false, false);
         self.sum = (0.0, 0.0);
+        self.closing = None;
         self.history.clear();
         for t in &mut self.tracks {
             t.points.clear();
@@ -349,9 +358,17 @@ impl<S: Precision> Session<S> {
     pub fn cursor(&self) -> usize {
         self.current().1.cursor()
     }
-    /// Whether no batch is under way.
+    /// Whether no batch is under way, nor the evaluation at the end of an epoch.
     pub fn at_rest(&self) -> bool {
-        !self.begun
+        !self.begun && self.closing.is_none()
+    }
+    /// Long work stops between two instructions once this flag has been raised for a moment.
+    pub(super) fn set_halt(&mut self, halt: Halt) {
+        self.halt = halt;
+    }
+    /// Whether long work is to stop.
+    pub(super) fn halted(&self) -> bool {
+        self.halt.over()
     }
     /// The instruction that runs next.
     pub fn next(&self) -> Option<Instruction> {
@@ -395,8 +412,11 @@ impl<S: Precision> Session<S> {
         self.begun = true;
     }
 
-    /// Runs one instruction, beginning the next batch if none is under way.
+    /// Runs one instruction, beginning the next batch if none is under way. `None` if it was interrupted before.
     pub fn advance(&mut self) -> Option<Instruction> {
+        if self.closing.is_some() && !self.end_epoch() {
+            return None;
+        }
         if !self.begun {
             self.begin();
         }
@@ -415,11 +435,10 @@ impl<S: Precision> Session<S> {
 
     /// Runs to the end of the present batch, or all of the next one.
     pub fn step(&mut self) -> StepReport {
+        let halt = std::mem::take(&mut self.halt);
         let epoch = self.epoch;
-        self.advance();
-        while self.begun {
-            self.advance();
-        }
+        self.try_step();
+        self.halt = halt;
         self.report(epoch)
     }
 
@@ -427,6 +446,22 @@ impl<S: Precision> Session<S> {
     pub(super) fn report(&self, epoch: usize) -> StepReport {
         let (plan, pass) = self.current();
         StepReport { loss: pass.total_loss(plan).unwrap_or(f64::NAN), bad: pass.bad(), epoch_ended: self.epoch > epoch }
+    }
+
+    /// As [`Session::step`], but stops between two instructions when it is interrupted. Whether it came to the end.
+    pub(super) fn try_step(&mut self) -> bool {
+        if self.closing.is_some() {
+            return self.end_epoch();
+        }
+        loop {
+            self.advance();
+            if !self.begun {
+                return self.closing.is_none();
+            }
+            if self.halt.over() {
+                return false;
+            }
+        }
     }
 
     /// Runs to the end of the present phase: forward, seed, backward or update.
@@ -453,16 +488,23 @@ impl<S: Precision> Session<S> {
             self.track();
         }
         if epoch_ended {
+            self.closing = Some(Sweep::default());
             self.end_epoch();
         }
     }
 
-    fn end_epoch(&mut self) {
+    /// Evaluates the test part and closes the epoch. Whether it came to the end; else it goes on from there.
+    fn end_epoch(&mut self) -> bool {
+        let mut sweep = self.closing.take().unwrap_or_default();
+        if self.has_test() && !self.sweep(Part::Test, &mut sweep, |_, _| ()) {
+            self.closing = Some(sweep);
+            return false;
+        }
+        let test = self.has_test().then(|| sweep.mean());
         self.epoch += 1;
         self.batch = 0;
         let train = self.sum.0 / self.sum.1.max(1.0);
         self.sum = (0.0, 0.0);
-        let test = self.has_test().then(|| self.sweep(Part::Test, |_, _| ()));
         // A part of the run that is repeated is in the curve already.
         if self.history.last().is_none_or(|p| p.step < self.step) {
             self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
@@ -473,6 +515,7 @@ impl<S: Precision> Session<S> {
         self.moves.set_rate(self.pace.rate);
         self.watch.epoch_ended(&self.config.stop, self.epoch, loss, &self.weights.values);
         self.order.shuffle(self.epoch as u64);
+        true
     }
 
     fn track(&mut self) {

@@ -14,6 +14,7 @@ pub use errand::{Died, Errand};
 use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::{Diagnostic, Graph, NodeId};
+use crate::train::halt::Halt;
 use crate::train::{Certified, Order, Snapshot, TrainConfig, Want};
 use certifier::Shelf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -161,6 +162,7 @@ type Place = Option<(u64, u64, bool)>;
 /// The thread, seen from the window.
 pub struct Worker {
     commands: Sender<Command>,
+    halt: Halt,
     slot: Arc<Mutex<Option<Arc<Snapshot>>>>,
     notices: Receiver<Notice>,
     certificates: Shelf,
@@ -177,17 +179,22 @@ impl Worker {
         let (out, notices) = mpsc::sync_channel(64);
         let slot = Arc::new(Mutex::new(None));
         let certificates = Shelf::default();
-        let mut trainer = Trainer::new(Arc::clone(&slot), out, wake, Arc::clone(&certificates));
+        let halt = Halt::new();
+        let mut trainer = Trainer::new(Arc::clone(&slot), out, wake, Arc::clone(&certificates), halt.clone());
         let thread = std::thread::Builder::new()
             .name("trainer".into())
             .spawn(move || trainer.serve(&inbox))
             .expect("the system gives one more thread");
-        Worker { commands, slot, notices, certificates, thread: Some(thread) }
+        Worker { commands, halt, slot, notices, certificates, thread: Some(thread) }
     }
 
     /// Tells it something. After the thread has ended, nothing happens.
+    ///
+    /// The command is obeyed after at most 10 ms and one instruction of the present batch, whatever is under way.
     pub fn send(&self, command: Command) {
         _ = self.commands.send(command);
+        // Raised after sending: whoever sees the flag finds the command.
+        self.halt.raise();
     }
     /// Takes the latest snapshot, if there is a new one.
     pub fn latest(&self) -> Option<Arc<Snapshot>> {

@@ -4,7 +4,8 @@ use super::trainer::Trainer;
 use crate::engine::Instruction;
 use crate::graph::NodeId;
 use crate::train::{
-    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Snapshot, Surface, Thumb,
+    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Session, Snapshot, Surface,
+    Thumb, Want,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Maps and metrics are at least this far apart while training runs.
 const SLOW: Duration = Duration::from_millis(50);
+/// After a command, maps and metrics that take longer than this come in a second snapshot.
+const QUICK: Duration = Duration::from_millis(20);
 
 /// What is too dear to be computed for every snapshot.
 #[derive(Default)]
@@ -28,34 +31,65 @@ pub(super) struct Slow {
     pub(super) cost: Duration,
 }
 
+impl Slow {
+    /// Computes everything anew; `None` if it was interrupted.
+    fn renew(&mut self, s: &mut Session<f32>, want: &Want, now: Instant) -> Option<()> {
+        let (map, maps) = s.maps(want);
+        let curve = s.curve();
+        let scatter = s.scatter(want);
+        let train = s.try_evaluate(Part::Train)?;
+        let test = if s.has_test() { s.try_evaluate(Part::Test)? } else { Report::default() };
+        if s.halted() {
+            return None;
+        }
+        (self.maps, self.map, self.curve) = (maps, map.map(Arc::new), curve.map(Arc::new));
+        self.scatter = scatter.map(Arc::new);
+        (self.train, self.test, self.at, self.cost) = (train, test, Some(now), now.elapsed());
+        Some(())
+    }
+}
+
 impl Trainer {
     /// Puts a snapshot into the slot. `exact` computes even what is dear.
     pub(super) fn publish(&mut self, exact: bool) {
         let now = Instant::now();
         self.published = now;
-        let what_if = self.what_if_shot();
         self.certify(false);
         let Some(s) = &mut self.session else {
-            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            return (self.wake)();
+            self.unfinished = false;
+            return self.put(now);
         };
         // Dear things take at most a tenth of the time while training runs.
         let pause = SLOW.max(self.slow.cost * 10);
         if exact && !self.running || self.slow.at.is_none_or(|t| now - t >= pause) {
-            let (map, maps) = s.maps(&self.want);
-            self.slow.maps = maps;
-            self.slow.map = map.map(Arc::new);
-            self.slow.curve = s.curve().map(Arc::new);
-            self.slow.scatter = s.scatter(&self.want).map(Arc::new);
+            // A command interrupts this; then the old pictures stay until there is time.
+            self.unfinished = self.slow.renew(s, &self.want, now).is_none();
+            if self.unfinished {
+                self.slow.cost = self.slow.cost.max(QUICK);
+            }
             let surface = self.surface.as_ref().map(|j| j.picture(self.timeline.states(), &s.weights().values));
             self.slow.surface = surface.map(Arc::new);
-            self.slow.train = s.evaluate(Part::Train);
-            self.slow.test = if s.has_test() { s.evaluate(Part::Test) } else { Report::default() };
-            self.slow.at = Some(now);
             self.slow.autograd = self.autograd_shot();
-            self.slow.cost = now.elapsed();
         }
-        let Some(s) = &mut self.session else { return };
+        self.put(now);
+    }
+
+    /// Puts a snapshot into the slot after a command: at once what is there, and what is dear when there is time.
+    pub(super) fn answer(&mut self) {
+        if self.slow.cost < QUICK {
+            return self.publish(true);
+        }
+        self.published = Instant::now();
+        self.unfinished = true;
+        self.put(self.published);
+    }
+
+    fn put(&mut self, now: Instant) {
+        let what_if = self.what_if_shot();
+        let Some(s) = &mut self.session else {
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return (self.wake)();
+        };
         let (since, steps, _) = self.rate;
         if self.running && now - since >= Duration::from_millis(500) {
             self.rate = (now, s.steps(), (s.steps() - steps) as f64 / (now - since).as_secs_f64());

@@ -8,8 +8,11 @@ use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
 use crate::train::certified::ROWS;
+use crate::train::halt::Halt;
+use crate::train::session::group;
 use crate::train::{Profile, Session, SessionError, Snapshot, SurfaceJob, Timeline, TrainConfig, Want};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +59,11 @@ pub(super) struct Trainer {
     /// Revision, batch, time and number of the latest request for certificates.
     asked: Option<(u64, u64, Instant, u64)>,
     pub(super) surface: Option<SurfaceJob>,
+    /// Whether what is dear could not be computed, as there was a command to obey.
+    pub(super) unfinished: bool,
+    pub(super) halt: Halt,
+    /// Commands that came in the course of a step, to be obeyed after it.
+    pub(super) waiting: VecDeque<Command>,
 }
 
 impl Trainer {
@@ -64,6 +72,7 @@ impl Trainer {
         out: SyncSender<Notice>,
         wake: Box<dyn Fn() + Send>,
         shelf: Shelf,
+        halt: Halt,
     ) -> Self {
         let wake = Arc::new(Mutex::new(wake));
         let again = Arc::clone(&wake);
@@ -95,12 +104,28 @@ impl Trainer {
             certifier,
             asked: None,
             surface: None,
+            unfinished: false,
+            halt,
+            waiting: VecDeque::new(),
         }
     }
 
     pub(super) fn serve(&mut self, inbox: &Receiver<Command>) {
         loop {
-            let command = if self.running {
+            // A flag that is raised for a command already taken interrupts little work once, which is then done again.
+            self.halt.clear();
+            let command = if let Some(c) = self.waiting.pop_front() {
+                Some(c)
+            } else if self.unfinished && !self.running {
+                match inbox.try_recv() {
+                    Ok(c) => Some(c),
+                    Err(TryRecvError::Disconnected) => return,
+                    Err(TryRecvError::Empty) => {
+                        self.publish(true);
+                        continue;
+                    }
+                }
+            } else if self.running {
                 let wait = self.due.saturating_duration_since(Instant::now());
                 match inbox.recv_timeout(wait) {
                     Ok(c) => Some(c),
@@ -117,7 +142,8 @@ impl Trainer {
                 Some(Command::Shutdown) => return,
                 Some(first) => {
                     // Of several documents that wait, only the newest counts.
-                    let mut queue: Vec<Command> = std::iter::once(first).chain(inbox.try_iter()).collect();
+                    let mut queue: Vec<Command> =
+                        std::iter::once(first).chain(self.waiting.drain(..)).chain(inbox.try_iter()).collect();
                     if queue.iter().any(|c| matches!(c, Command::Shutdown)) {
                         return;
                     }
@@ -131,7 +157,7 @@ impl Trainer {
                     for c in queue {
                         self.obey(c, inbox);
                     }
-                    self.publish(true);
+                    self.answer();
                 }
                 None => self.work(),
             }
@@ -238,11 +264,12 @@ impl Trainer {
         let old = self.session.take().map(|s| s.export_weights()).or_else(|| self.kept.take());
         self.revision = revision;
         self.base = 0;
-        self.slow.at = None;
+        self.slow = Slow::default();
         self.reported_bad = false;
         self.profile = Profile::default();
         match Session::new(graph, data, config) {
             Ok(mut s) => {
+                s.set_halt(self.halt.clone());
                 match (&weights, &old) {
                     (Some(map), _) => _ = s.load_weights(map),
                     (None, Some(map)) if !fresh => _ = s.load_weights(map),
@@ -311,7 +338,7 @@ impl Trainer {
         let moved = self.timeline.back(s, by);
         self.slow.at = None;
         self.reported_bad = false;
-        if !moved {
+        if !moved && !s.halted() {
             self.notify(Notice::AtStart { revision: self.revision });
         }
     }
@@ -320,29 +347,57 @@ impl Trainer {
         let Some(s) = &mut self.session else { return };
         match g {
             Granularity::Node => _ = s.advance(),
-            Granularity::Phase => s.finish_phase(),
-            Granularity::Batch if self.want.costs => _ = s.step_timed(&mut self.profile),
-            Granularity::Batch => _ = s.step(),
+            Granularity::Phase => {
+                let phase = |s: &Session<f32>| s.next().map(|i| group(i.phase));
+                let (now, batch) = (phase(s), s.steps());
+                self.drive(inbox, false, |s| s.at_rest() || s.steps() > batch || phase(s) != now);
+            }
             Granularity::ToEnd if s.at_rest() => {}
-            Granularity::ToEnd => _ = s.step(),
-            Granularity::Epoch => {
-                let (epoch, mut looked) = (s.epoch(), Instant::now());
-                while s.epoch() == epoch {
-                    s.step();
-                    // An epoch can be long: the next command ends it early, and is obeyed after it.
-                    if looked.elapsed() > SLICE {
-                        looked = Instant::now();
-                        if let Ok(c) = inbox.try_recv() {
-                            self.obey(c, inbox);
-                            return;
-                        }
-                    }
+            Granularity::Batch | Granularity::ToEnd => {
+                let before = s.steps();
+                let done = |s: &Session<f32>| s.at_rest() && s.steps() > before;
+                if !self.want.costs || !batch(s, true, &mut self.profile) || !done(s) {
+                    self.drive(inbox, false, done);
                 }
             }
+            Granularity::Epoch => {
+                let epoch = s.epoch();
+                self.drive(inbox, true, |s| s.epoch() > epoch);
+            }
         }
+        let Some(s) = &self.session else { return };
         self.timeline.record(s);
         self.slow.at = None;
         self.look_for_bad();
+    }
+
+    /// Runs instructions until `done`. Commands that came meanwhile are obeyed afterwards, apart from those that only
+    /// change what is seen; a command that makes the step pointless, or any if the step is `long`, ends it early.
+    fn drive(&mut self, inbox: &Receiver<Command>, long: bool, done: impl Fn(&Session<f32>) -> bool) {
+        while let Some(s) = &mut self.session {
+            s.advance();
+            if done(s) {
+                return;
+            }
+            if self.halt.clear() {
+                for c in inbox.try_iter().collect::<Vec<_>>() {
+                    match c {
+                        Command::Want(_) | Command::SetSpeed(_) if self.waiting.is_empty() => self.obey(c, inbox),
+                        c => self.waiting.push_back(c),
+                    }
+                }
+                let ends = |c: &Command| {
+                    long && !matches!(c, Command::Export)
+                        || matches!(
+                            c,
+                            Command::Pause | Command::Load { .. } | Command::Reset | Command::Run | Command::Shutdown
+                        )
+                };
+                if self.waiting.iter().any(ends) {
+                    return;
+                }
+            }
+        }
     }
 
     /// Trains for a slice of time.
@@ -354,26 +409,23 @@ impl Trainer {
         };
         match self.speed {
             Speed::Full => {
-                while start.elapsed() < SLICE {
-                    let report = if self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY {
+                while start.elapsed() < SLICE && !s.halted() {
+                    let epoch = s.epoch();
+                    let timed = self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY;
+                    if timed {
                         self.clocked = Instant::now();
-                        s.step_timed(&mut self.profile)
-                    } else {
-                        s.step()
-                    };
-                    if report.bad.is_some() || (report.epoch_ended && ended(s, self.base, self.began).is_some()) {
+                    }
+                    let whole = batch(s, timed, &mut self.profile);
+                    let bad = s.current().1.bad().is_some();
+                    if !whole || bad || (s.epoch() > epoch && ended(s, self.base, self.began).is_some()) {
                         break;
                     }
                 }
                 self.due = Instant::now();
             }
             Speed::Steps(n) => {
-                if self.want.costs {
-                    s.step_timed(&mut self.profile);
-                } else {
-                    s.step();
-                }
-                self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
+                let pause = Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
+                self.due = if batch(s, self.want.costs, &mut self.profile) { start + pause } else { Instant::now() };
             }
             Speed::Nodes(n) => {
                 s.advance();
@@ -415,6 +467,15 @@ impl Trainer {
             self.notify(Notice::BadValue { revision: self.revision, node: bad.node, what });
         }
     }
+}
+
+/// Trains to the end of the batch, with a clock at every instruction if `timed`. Whether it came to the end.
+fn batch(s: &mut Session<f32>, timed: bool, profile: &mut Profile) -> bool {
+    if timed {
+        s.step_timed(profile);
+        return s.at_rest();
+    }
+    s.try_step()
 }
 
 /// Why the run is over, if it is: epochs counted from epoch `base`, patience, seconds since `began`.
