@@ -381,3 +381,36 @@ fn wrong_usage_is_two_and_a_file_that_is_not_there_one() {
     shell.fails("xor.ron train", 2, &["train"]);
     shell.fails("--fast", 2, &["--fast"]);
 }
+
+#[test]
+fn step_explains_where_a_number_came_from() {
+    let shell = Shell::new();
+    let line =
+        "step mlp_2_2_1.ron --explain output.weight.grad[0,1] --explain hidden.output[1,0] --explain loss.output";
+    let out = shell.ok(line);
+    for part in [
+        "output.weight.grad[0,1]: Σ δ · local derivative",
+        "δ[3,0] · sigmoid 1[3,1]",
+        "hidden.weight[0,1] · x[1,1]",
+        "hidden.bias[0]",
+        "loss.output: mean",
+        "1/4 · square[2,0]",
+    ] {
+        assert!(out.contains(part), "no {part} in {out}");
+    }
+    // What is printed adds up to the gradient that the tape shows.
+    let sums: Vec<f64> =
+        out.lines().filter_map(|l| l.trim().strip_prefix("Σ = ")).map(|n| n.parse().expect("a number")).collect();
+    let loss =
+        out.lines().find_map(|l| l.strip_prefix("total loss ")).expect("the loss").parse::<f64>().expect("a number");
+    assert_eq!(sums.len(), 3);
+    assert!((sums[2] - loss).abs() < 1e-6);
+    shell.fails("step mlp_2_2_1.ron --explain nobody.weight", 2, &["nobody.weight", "hidden"]);
+    shell.fails("step mlp_2_2_1.ron --explain output.wait", 2, &["\"wait\"", "weight.grad"]);
+    shell.fails("step mlp_2_2_1.ron --explain output.weight[0,9]", 2, &["1×2", "[0,9]"]);
+    shell.fails(
+        "step mlp_2_2_1.ron --steps 3 --explain output.weight.grad[0,0]",
+        1,
+        &["not computed in this pass yet"],
+    );
+}

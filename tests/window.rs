@@ -191,3 +191,6 @@ fn every_shipped_project_opens_without_a_problem() {
         assert!(h.root().children().next().is_some());
     }
 }
+
+#[path = "window/into.rs"]
+mod into;

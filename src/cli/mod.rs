@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod eval;
+mod explain;
 mod files;
 mod ops;
 mod probe;

@@ -29,6 +29,10 @@ pub struct Args {
     /// Then take back so many instructions, bit for bit, and show what the one before computed.
     #[arg(long, value_name = "N")]
     back: Option<usize>,
+    /// Then print where a number came from, term by term: NODE.TENSOR[INDEX], such as 'hidden 1.weight.grad[0,1]',
+    /// 'output.output.grad[2,0]' or 'loss.output'. May be given several times.
+    #[arg(long, value_name = "ELEMENT")]
+    explain: Vec<String>,
     #[command(flatten)]
     probe: probe::Args,
 }
@@ -40,6 +44,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut loaded = load(&args.path)?;
     args.probe.configure(&mut loaded.project.document.train)?;
     let mut session = loaded.session::<f32>(true)?;
+    session.set_watched(!args.explain.is_empty());
     let until = args.until.as_deref().map(|text| target(&session, text)).transpose()?;
     let steps = args.steps.unwrap_or(if until.is_some() { session.program().len() } else { args.probe.end(&session) });
     let mut out = std::io::stdout().lock();
@@ -59,6 +64,9 @@ pub fn run(args: &Args) -> Result<bool> {
         if let Some(done) = cursor.checked_sub(1).map(|at| session.program()[at]) {
             show(&session, cursor, done, &mut out)?;
         }
+    }
+    for element in &args.explain {
+        crate::cli::explain::print(&session, element, &mut out)?;
     }
     args.probe.run(&mut session, &mut out)?;
     let (plan, pass) = session.current();

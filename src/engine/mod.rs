@@ -13,7 +13,7 @@ mod weights;
 
 pub use certify::{Certificate, Standing, certify};
 pub use check::{Checked, gradient_check};
-pub use explain::{Element, Explanation, explain};
+pub use explain::{Element, Explanation, Factor, HASTY, Joined, Opened, Origin, PATIENT, Scene, Term, index_text};
 pub use local::{Local, LocalGrads, Operand};
 pub use pass::{Bad, Pass, Update};
 pub use plan::{Instruction, Phase, Plan, PlanError};

@@ -85,6 +85,8 @@ pub(super) struct Step {
     /// Whether the region of the gradient is its own, into which contributions are added.
     pub adds: bool,
     pub loss_weight: f64,
+    /// Floating-point operations of the forward pass.
+    pub flops: u64,
 }
 
 /// The immutable program for one batch size.
@@ -192,6 +194,7 @@ impl Plan {
             awaited: 0,
             adds: false,
             loss_weight,
+            flops: inferred.flops.saturating_mul(batch as u64),
         });
         self.values = self.values.saturating_add(len);
         self.saved = self.saved.saturating_add(saved);

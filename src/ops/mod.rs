@@ -11,12 +11,16 @@ pub mod layer;
 pub mod loss;
 pub mod math;
 mod params;
+mod parts;
 pub mod source;
 mod spec;
+mod symbols;
 mod unary;
 
 pub use params::{ParamKind, ParamSpec, Params, Value};
+pub use parts::{Inner, Made, Part, Place};
 pub use spec::{Category, Fault, Formula, GradFn, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
+pub use symbols::{Slot, Symbols, equations};
 
 use crate::tensor::{Scalar, Shape, View, ViewMut};
 
@@ -102,6 +106,14 @@ pub trait Op: 'static {
     fn forward<S: Scalar>(ctx: &mut Forward<S>);
     /// See [`Backward`].
     fn backward<S: Scalar>(ctx: &mut Backward<S>);
+    /// The parts of the forward pass, for a look inside: the last one is the output. None is one part.
+    fn parts<S: Scalar>(_: &Inner<S>) -> Vec<Part<S>> {
+        Vec::new()
+    }
+    /// How element `.2` of part `.1` is made.
+    fn made<S: Scalar>(_: &Inner<S>, _: usize, _: usize) -> Made {
+        Made::Sum(Vec::new())
+    }
 }
 
 /// An [`Op`] as a value: an entry of the catalogue.
@@ -117,6 +129,10 @@ pub struct Kind {
     forward64: fn(&mut Forward<f64>),
     backward32: fn(&mut Backward<f32>),
     backward64: fn(&mut Backward<f64>),
+    parts32: fn(&Inner<f32>) -> Vec<Part<f32>>,
+    parts64: fn(&Inner<f64>) -> Vec<Part<f64>>,
+    made32: fn(&Inner<f32>, usize, usize) -> Made,
+    made64: fn(&Inner<f64>, usize, usize) -> Made,
 }
 
 impl std::fmt::Debug for Kind {
@@ -136,6 +152,10 @@ impl Kind {
             forward64: T::forward::<f64>,
             backward32: T::backward::<f32>,
             backward64: T::backward::<f64>,
+            parts32: T::parts::<f32>,
+            parts64: T::parts::<f64>,
+            made32: T::made::<f32>,
+            made64: T::made::<f64>,
         }
     }
 }
@@ -146,6 +166,10 @@ pub trait Precision: Scalar {
     fn forward(kind: &Kind, ctx: &mut Forward<Self>);
     /// Runs a kind's backward pass in this precision.
     fn backward(kind: &Kind, ctx: &mut Backward<Self>);
+    /// See [`Op::parts`].
+    fn parts(kind: &Kind, inner: &Inner<Self>) -> Vec<Part<Self>>;
+    /// See [`Op::made`].
+    fn made(kind: &Kind, inner: &Inner<Self>, part: usize, index: usize) -> Made;
 }
 
 impl Precision for f32 {
@@ -155,6 +179,12 @@ impl Precision for f32 {
     fn backward(kind: &Kind, ctx: &mut Backward<f32>) {
         (kind.backward32)(ctx);
     }
+    fn parts(kind: &Kind, inner: &Inner<f32>) -> Vec<Part<f32>> {
+        (kind.parts32)(inner)
+    }
+    fn made(kind: &Kind, inner: &Inner<f32>, part: usize, index: usize) -> Made {
+        (kind.made32)(inner, part, index)
+    }
 }
 
 impl Precision for f64 {
@@ -163,5 +193,11 @@ impl Precision for f64 {
     }
     fn backward(kind: &Kind, ctx: &mut Backward<f64>) {
         (kind.backward64)(ctx);
+    }
+    fn parts(kind: &Kind, inner: &Inner<f64>) -> Vec<Part<f64>> {
+        (kind.parts64)(inner)
+    }
+    fn made(kind: &Kind, inner: &Inner<f64>, part: usize, index: usize) -> Made {
+        (kind.made64)(inner, part, index)
     }
 }

@@ -5,6 +5,7 @@ mod certified;
 mod config;
 pub(crate) mod described;
 mod halt;
+mod into;
 mod map;
 mod metrics;
 mod optimizer;
@@ -27,6 +28,7 @@ pub use autograd::{Autograd, AutogradShot, GradNode, GradState, Leaf, Next, Save
 pub use certified::Certified;
 pub use config::{Limits, Optimizer, Schedule, Stop, TrainConfig};
 pub use described::{About, Chosen, Listed};
+pub use into::{IntoRef, IntoShot, PartShot, origin};
 pub use metrics::Metrics;
 pub use optimizer::{Moves, Rule};
 pub use profile::{Cost, Profile, Spent, bytes_text, time_text};
@@ -36,8 +38,8 @@ pub use schedule::Course;
 pub use scores::{ClassScore, class_scores, macro_score};
 pub use session::{Again, Part, Report, Session, SessionError, StepReport, TWICE};
 pub use snapshot::{
-    DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot, Terms,
-    Thumb, Want,
+    Arrival, DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot,
+    Terms, Thumb, Want,
 };
 pub use surface::{Axes, Surface, SurfaceJob, SurfaceWant, WeightElement};
 pub use timeline::Timeline;

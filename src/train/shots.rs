@@ -1,12 +1,10 @@
 //! Building a snapshot from a session.
 
-use crate::engine::{Element, Pass, Phase, Plan, explain};
+use crate::engine::{Pass, Phase, Plan};
 use crate::graph::{Node, NodeId};
 use crate::ops::Precision;
 use crate::tensor::{Stats, View};
-use crate::train::{
-    ElementRef, Inspected, NodeShot, NodeState, Profile, Session, TensorRef, TensorShot, Terms, Thumb, Want,
-};
+use crate::train::{Arrival, Inspected, NodeShot, NodeState, Profile, Session, TensorRef, TensorShot, Thumb, Want};
 use std::collections::BTreeMap;
 
 /// Rows and columns of a node's small picture.
@@ -34,7 +32,12 @@ fn histogram<S: Precision>(data: &[S], stats: &Stats) -> Vec<u32> {
     bins
 }
 
-fn shot<S: Precision>(which: TensorRef, label: String, shape: &[usize], view: Option<View<S>>) -> TensorShot {
+pub(super) fn shot<S: Precision>(
+    which: TensorRef,
+    label: String,
+    shape: &[usize],
+    view: Option<View<S>>,
+) -> TensorShot {
     let is_grad = matches!(which, TensorRef::OutputGrad | TensorRef::InputGrad(_) | TensorRef::WeightGrad(_));
     let data = view.map_or(&[][..], |v| v.data);
     let stats = Stats::of(data);
@@ -50,6 +53,16 @@ fn shot<S: Precision>(which: TensorRef, label: String, shape: &[usize], view: Op
         is_grad,
         ready: view.is_some(),
     }
+}
+
+/// What the consumers of a value send back, those that run first first.
+fn arrivals<S: Precision>(plan: &Plan, pass: &Pass<S>, id: NodeId) -> Vec<Arrival> {
+    let consumers = plan.consumers(id);
+    if consumers.len() < 2 {
+        return Vec::new();
+    }
+    let stats = |from, pin| pass.input_grad(plan, from, pin).map(|v| Stats::of(v.data));
+    consumers.into_iter().rev().map(|(from, pin)| Arrival { from, pin, stats: stats(from, pin) }).collect()
 }
 
 impl<S: Precision> Session<S> {
@@ -94,11 +107,12 @@ impl<S: Precision> Session<S> {
             maps,
             scalar: value.filter(|v| v.data.len() == 1).map(|v| v.data[0].to64()),
             cost: None,
+            arrivals: arrivals(plan, pass, n.id),
         }
     }
 
     /// The tensors of one node.
-    pub(super) fn inspect(&self, id: NodeId) -> Option<Inspected> {
+    pub fn inspect(&self, id: NodeId) -> Option<Inspected> {
         let (plan, pass) = self.current();
         let node = self.graph().node(id)?;
         let spec = node.spec()?;
@@ -132,45 +146,5 @@ impl<S: Precision> Session<S> {
         let contributions =
             parts.filter_map(|(c, pin)| Some((name(c), Stats::of(pass.input_grad(plan, c, pin)?.data)))).collect();
         Some(Inspected { node: id, tensors, contributions })
-    }
-
-    /// The sum that an element came from.
-    pub(super) fn terms(&self, of: ElementRef) -> Option<Terms> {
-        let (plan, pass) = self.current();
-        let element = match of.tensor {
-            TensorRef::Output => Element::Output(of.index),
-            TensorRef::InputGrad(pin) => Element::InputGrad(pin, of.index),
-            TensorRef::WeightGrad(w) => Element::WeightGrad(w, of.index),
-            // The gradient of a value is the sum of what its consumers send back.
-            TensorRef::OutputGrad => return self.contributions(of),
-            TensorRef::Input(_) | TensorRef::Weight(_) => return None,
-        };
-        let e = explain(plan, pass, self.weights(), of.node, element)?;
-        let mut terms = Terms { of, title: e.title, terms: e.terms, total: e.total, hidden: e.hidden };
-        if let TensorRef::WeightGrad(w) = of.tensor {
-            // Penalties act on the weight itself, beside the layer.
-            let info = self.weights().infos.iter().enumerate().filter(|(_, i)| i.node == of.node).nth(w)?;
-            let whole = self.weights().grad(info.0).get(of.index)?.to64();
-            let rest = whole - terms.total;
-            if plan.penalised(info.0) && rest.abs() > 1e-6 * (1e-3 + whole.abs()) {
-                terms.terms.push(("from penalties".into(), rest));
-            }
-            terms.total = whole;
-        }
-        Some(terms)
-    }
-
-    fn contributions(&self, of: ElementRef) -> Option<Terms> {
-        let (plan, pass) = self.current();
-        let total = pass.grad(plan, of.node)?.data.get(of.index)?.to64();
-        let mut terms = Vec::new();
-        for (c, pin) in plan.consumers(of.node) {
-            let v = pass.input_grad(plan, c, pin)?.data.get(of.index)?.to64();
-            terms.push((format!("from {}", self.graph().node(c)?.name), v));
-        }
-        if terms.is_empty() {
-            terms.push(("seed: ∂L/∂L times the weight of this loss".into(), total));
-        }
-        Some(Terms { of, title: "Σ over the consumers".into(), terms, total, hidden: 0 })
     }
 }

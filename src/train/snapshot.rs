@@ -1,9 +1,11 @@
 //! What the worker tells the window: figures and small pictures, never the whole memory.
 
-use crate::engine::Instruction;
+use crate::engine::{Explanation, Instruction};
 use crate::graph::NodeId;
 use crate::tensor::Stats;
-use crate::train::{AutogradShot, Cost, GradTrack, Metrics, Point, Scatter, ScatterOf, Surface, SurfaceWant, WhatIf};
+use crate::train::{
+    AutogradShot, Cost, GradTrack, IntoRef, IntoShot, Metrics, Point, Scatter, ScatterOf, Surface, SurfaceWant, WhatIf,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ pub struct Want {
     pub inspect: Option<NodeId>,
     /// The element that is taken apart.
     pub element: Option<ElementRef>,
+    /// The instruction that is opened.
+    pub into: Option<IntoRef>,
     /// The node of the decision map; the prediction if none.
     pub map_node: Option<NodeId>,
     /// Which of its columns.
@@ -37,6 +41,7 @@ impl Default for Want {
         Want {
             inspect: None,
             element: None,
+            into: None,
             map_node: None,
             map_channel: 0,
             map_size: 64,
@@ -75,6 +80,8 @@ pub enum TensorRef {
     Weight(usize),
     /// The gradient of a weight.
     WeightGrad(usize),
+    /// A part of the forward pass before the last, which is the output.
+    Part(usize),
 }
 
 /// Where a node stands in the present pass.
@@ -97,6 +104,17 @@ pub struct Thumb {
     pub cols: usize,
     /// The elements.
     pub data: Vec<f32>,
+}
+
+/// One of several gradients that add up at a node's output.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The consumer that sends it.
+    pub from: NodeId,
+    /// Through which of its pins.
+    pub pin: usize,
+    /// What it sends, once its backward has run.
+    pub stats: Option<Stats>,
 }
 
 /// One node in a snapshot.
@@ -124,6 +142,8 @@ pub struct NodeShot {
     pub scalar: Option<f64>,
     /// What it costs in a step, if that was asked for and measured.
     pub cost: Option<Cost>,
+    /// The gradients that add up to ∂L/∂output, one per consumer, in the order in which they arrive; none for fewer than two.
+    pub arrivals: Vec<Arrival>,
 }
 
 /// One tensor of the inspected node.
@@ -192,19 +212,13 @@ pub struct FittedCurve {
     pub label: String,
 }
 
-/// The sum that a chosen element came from.
+/// What a chosen element came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Terms {
     /// The element.
     pub of: ElementRef,
-    /// What is summed.
-    pub title: String,
-    /// The largest terms, as text with numbers and as value.
-    pub terms: Vec<(String, f64)>,
-    /// The sum of all.
-    pub total: f64,
-    /// How many smaller terms are not listed.
-    pub hidden: usize,
+    /// What made it, or why it cannot be said.
+    pub made: Result<Explanation, String>,
 }
 
 /// The state of a run at one moment.
@@ -274,4 +288,6 @@ pub struct Snapshot {
     pub terms: Option<Terms>,
     /// The surface that was asked for, if its axes are there.
     pub surface: Option<Arc<Surface>>,
+    /// The instruction that is opened.
+    pub into: Option<IntoShot>,
 }

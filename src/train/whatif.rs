@@ -74,6 +74,7 @@ pub fn tensor_name(graph: &Graph, infos: &[ParamInfo], node: NodeId, which: Tens
     Some(match which {
         TensorRef::Output => "output".into(),
         TensorRef::OutputGrad => "output.grad".into(),
+        TensorRef::Part(_) => return None,
         TensorRef::Input(pin) => spec.input_name(pin),
         TensorRef::InputGrad(pin) => format!("{}.grad", spec.input_name(pin)),
         TensorRef::Weight(k) => own(k)?.into(),
@@ -169,6 +170,7 @@ impl<S: Precision> Session<S> {
         let output = |id: NodeId| Some(self.inference().shape(id)?.concrete(batch));
         match which {
             TensorRef::Output | TensorRef::OutputGrad => output(node),
+            TensorRef::Part(_) => None,
             TensorRef::Input(pin) | TensorRef::InputGrad(pin) => {
                 output(self.graph().inputs(node).into_iter().find(|w| w.input == pin)?.from)
             }

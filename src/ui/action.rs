@@ -3,6 +3,7 @@
 use crate::graph::{Fix, NodeId, Wire};
 use crate::project::Change;
 use crate::train::{Granularity, Order, Speed, TensorRef, Want};
+use crate::ui::into::Inside;
 use crate::ui::panel::PanelId;
 use crate::ui::state::Focus;
 use std::collections::BTreeSet;
@@ -108,6 +109,8 @@ pub enum Action {
     Step(Granularity),
     /// Takes back what a step of this kind did.
     Back(Granularity),
+    /// Goes about inside an instruction.
+    Inside(Inside),
     /// Starts again from the same initial weights.
     Reset,
     /// Compares all gradients with difference quotients again.

@@ -11,7 +11,7 @@ use crate::ui::panel::{self, Dock, Inspector};
 use crate::ui::search::NodeSearch;
 use crate::ui::state::State;
 use crate::ui::toast::{Toasts, Tone};
-use crate::ui::{shortcuts, theme, toolbar, whatif};
+use crate::ui::{into, shortcuts, theme, toolbar, whatif};
 use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,14 +185,24 @@ impl App {
         );
         self.settings.show_inspector = open;
         let height = ui.available_height();
-        let mut open = self.settings.show_dock;
+        // While an instruction is open, its inside takes the place of the dock.
+        let inside = self.state.into.is_some();
+        let mut open = self.settings.show_dock || inside;
         let below = Frame::new().fill(theme.panel).inner_margin(Margin::same(8));
         Panel::bottom("dock")
             .default_size((height * 0.36).max(160.0))
             .size_range(100.0..=(height * 0.8).max(120.0))
             .frame(below)
-            .show_collapsible(ui, &mut open, |ui| self.dock.ui(ui, &self.state, &mut self.actions));
-        self.settings.show_dock = open;
+            .show_collapsible(ui, &mut open, |ui| {
+                if inside {
+                    panel::into::ui(ui, &self.state, &mut self.actions);
+                } else {
+                    self.dock.ui(ui, &self.state, &mut self.actions);
+                }
+            });
+        if !inside {
+            self.settings.show_dock = open;
+        }
         CentralPanel::default().frame(Frame::new().fill(theme.canvas)).show(ui, |ui| {
             let rect = ui.max_rect();
             self.canvas.ui(ui, &self.state, &mut self.actions);
@@ -233,6 +243,7 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let before = self.settings.clone();
         if self.overlays.is_empty() && self.search.is_none() {
+            into::read_arrows(&ctx, &self.state, &mut self.actions);
             shortcuts::read_keys(&ctx, &self.state, &mut self.canvas.space_panned, &mut self.actions);
         }
         self.take_dropped(&ctx);

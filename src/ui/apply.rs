@@ -2,7 +2,7 @@
 
 use crate::graph::{Edit, Fragment, Graph, Inference, NodeId};
 use crate::project::{self, Change, Document, Project};
-use crate::train::{Command, ElementRef, Want, WeightMap};
+use crate::train::{Command, ElementRef, Granularity, Want, WeightMap};
 use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::canvas::node_size;
@@ -10,6 +10,7 @@ use crate::ui::command_palette::CommandPalette;
 use crate::ui::data_dialog::DataDialog;
 use crate::ui::editing;
 use crate::ui::files::Then;
+use crate::ui::into::Inside;
 use crate::ui::modal::Overlay;
 use crate::ui::search::NodeSearch;
 use crate::ui::state::{Focus, Zoom};
@@ -104,6 +105,7 @@ impl App {
                 let want = Want { costs: !self.state.want.costs, ..self.state.want.clone() };
                 self.command(Action::Want(want));
             }
+            Action::Inside(how) => self.go(how),
             Action::Explain(element) => {
                 let element = element.map(|(node, tensor, index)| ElementRef { node, tensor, index });
                 let want = Want { element, ..self.state.want.clone() };
@@ -148,6 +150,13 @@ impl App {
     }
 
     fn command(&mut self, action: Action) {
+        // Inside an instruction the step key goes to the next part or element.
+        if matches!(action, Action::Step(Granularity::Node)) && self.state.into.is_some() {
+            return self.go(Inside::By(1));
+        }
+        if !matches!(action, Action::Want(_) | Action::SetSpeed(_)) {
+            self.leave_inside();
+        }
         let command = match action {
             Action::Want(want) => {
                 self.state.want = want.clone();
@@ -332,6 +341,9 @@ impl App {
         state.inference = Arc::new(inference);
         state.bad = None;
         state.certified = None;
+        state.into = None;
+        state.trail.clear();
+        state.want.into = None;
         state.revision += 1;
         self.worker.send(Command::Load {
             revision: state.revision,

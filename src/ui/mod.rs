@@ -13,6 +13,7 @@ mod data_dialog;
 mod editing;
 mod file_form;
 mod files;
+mod into;
 mod loading;
 mod menu;
 mod modal;

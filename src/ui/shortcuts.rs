@@ -2,6 +2,7 @@
 
 use crate::train::{Granularity, Order};
 use crate::ui::action::Action;
+use crate::ui::into::Inside;
 use crate::ui::panel::PanelId;
 use crate::ui::state::{Focus, State};
 use egui::{Context, Event, Key, KeyboardShortcut, ModifierNames, Modifiers};
@@ -195,7 +196,10 @@ static TABLE: &[ActionInfo] = commands![
     Run 0 "Train" [key(Key::Space), key(Key::F5)] Action::TogglePlay, trainable, false, "Train until paused.";
     Run 0 "Reset" [key(Key::Home)] Action::Reset, trainable, false, "Start again from the same initial weights.";
     Run 1 "Step node" [key(Key::F10)] Action::Step(Granularity::Node), trainable, true,
-        "Run one node, forward or backward, and stop.";
+        "Run one node, forward or backward, and stop. Inside a node: the next part, or the next element.";
+    Run 1 "Step into" [key(Key::F11)] Action::Inside(Inside::In), trainable, true,
+        "Run the next node and open it: its parts, then one number of a part, then where that number's largest factor came from.";
+    Run 1 "Step out" [shift(Key::F11)] Action::Inside(Inside::Out), |s| s.into.is_some(), true, "One level up, out of a number or out of the node.";
     Run 1 "Step phase" [key(Key::F6)] Action::Step(Granularity::Phase), trainable, true,
         "Run to the end of the forward pass, of the backward pass or of the update.";
     Run 1 "Step batch" [key(Key::F7)] Action::Step(Granularity::Batch), trainable, true, "Run one training step on one batch.";

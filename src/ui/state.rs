@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::graph::{Fragment, Graph, Inference, NodeId};
 use crate::project::{Document, History};
-use crate::train::{Certified, NodeShot, Snapshot, Speed, Want};
+use crate::train::{Certified, IntoRef, NodeShot, Snapshot, Speed, Want};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +50,10 @@ pub struct State {
     pub snapshot: Option<Arc<Snapshot>>,
     /// What the worker has been asked to report.
     pub want: Want,
+    /// The instruction that is opened, and how far.
+    pub into: Option<IntoRef>,
+    /// Where one was before one followed factors to where they were computed.
+    pub trail: Vec<IntoRef>,
     /// How fast training runs.
     pub speed: Speed,
     /// The file, once there is one.
@@ -93,6 +97,8 @@ impl State {
             hovered: None,
             snapshot: None,
             want: Want::default(),
+            into: None,
+            trail: Vec::new(),
             speed: Speed::Full,
             path: None,
             origin: None,

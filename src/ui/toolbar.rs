@@ -3,6 +3,7 @@
 use crate::engine::Phase;
 use crate::train::{Granularity, Metrics, Snapshot, Speed};
 use crate::ui::action::Action;
+use crate::ui::into::Inside;
 use crate::ui::panel::PanelId;
 use crate::ui::shortcuts::{Menu, hint};
 use crate::ui::state::State;
@@ -176,6 +177,7 @@ fn menus_width(ui: &Ui, level: Level) -> f32 {
 fn measure(ui: &Ui, state: &State, level: Level) -> (f32, f32) {
     let left = 30.0 + width(ui, &name_text(state, level), theme::bold(14.0)) + 24.0 + menus_width(ui, level);
     let mut right = 2.0 * (34.0 + GAP) + 84.0 + GAP + button_width(ui, "Over →") + 3.0 * GAP;
+    right += button_width(ui, "Into ↓") + if state.into.is_some() { button_width(ui, "Out ↑") } else { 0.0 };
     right += if level.steps { STEPS.iter().map(|s| button_width(ui, s.0)).sum() } else { button_width(ui, "Step ▾") };
     right += if level.speed { 100.0 + GAP } else { 0.0 };
     right += button_width(ui, "Training");
@@ -277,6 +279,11 @@ fn controls(ui: &mut Ui, state: &State, level: Level, theme: &Theme, actions: &m
     let (text, name) = if state.running() { ("‖ Pause", "Pause") } else { ("▶ Train", "Train") };
     press(ui, Button::new(text).min_size(vec2(84.0, 28.0)), name, Action::TogglePlay);
     press(ui, Button::new("←").min_size(vec2(34.0, 28.0)), "Back one node", Action::Back(Granularity::Node));
+    let out = Button::new("Out ↑").min_size(vec2(0.0, 28.0));
+    if state.into.is_some() {
+        press(ui, out, "Step out", Action::Inside(Inside::Out));
+    }
+    press(ui, Button::new("Into ↓").min_size(vec2(0.0, 28.0)), "Step into", Action::Inside(Inside::In));
     let over = Button::new(RichText::new("Over →").color(theme.on_accent)).fill(theme.accent).min_size(vec2(0.0, 28.0));
     press(ui, over, "Step node", Action::Step(Granularity::Node));
     if level.steps {

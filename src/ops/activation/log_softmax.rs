@@ -1,8 +1,8 @@
 //! The logarithm of softmax, computed without forming the small probabilities.
 
-use super::softmax::{DIM, along_axis, axis, strided};
+use super::softmax::{DIM, along, along_axis, axis, line_of, made_shifted, members, shifted, strided};
 use super::{READS_OUTPUT, UNARY};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Place, Spec};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 /// See the module.
@@ -59,6 +59,33 @@ impl Op for LogSoftmax {
                 }
             }
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let shape = inner.output.shape.to_vec();
+        let mut parts = shifted(inner, &shape);
+        let exps: Vec<S> = parts[1].data.iter().map(|x| x.exp()).collect();
+        let logs = along(inner, &exps, |line| line.fold(S::zero(), |s, v| s + v).ln());
+        parts.push(Part { name: "exponentials", formula: r"e_i = e^{x_i - m}", shape, data: exps });
+        parts.push(Part {
+            name: "logarithm of their sum",
+            formula: r"\ln \sum_k e_k",
+            shape: vec![logs.len()],
+            data: logs,
+        });
+        parts.push(inner.whole("subtract", r"y_i = x_i - m - \ln \sum_k e_k"));
+        parts
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        match part {
+            0 | 1 => made_shifted(inner, part, index),
+            2 => Made::Function("e^", vec![Place::Part(1, index)]),
+            3 => Made::Function("ln of the sum of", members(inner, index).map(|i| Place::Part(2, i)).collect()),
+            _ => {
+                Made::Sum(vec![(1.0, vec![Place::Part(1, index)]), (-1.0, vec![Place::Part(3, line_of(inner, index))])])
+            }
+        }
     }
 }
 

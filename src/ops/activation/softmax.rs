@@ -2,7 +2,8 @@
 
 use super::{READS_OUTPUT, UNARY};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Params,
+    Part, Place, Spec, Value,
 };
 use crate::tensor::{Scalar, kernels::elementwise};
 
@@ -77,6 +78,68 @@ impl Op for Softmax {
             }
         });
     }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let shape = inner.output.shape.to_vec();
+        let mut parts = shifted(inner, &shape);
+        let exps: Vec<S> = parts[1].data.iter().map(|x| x.exp()).collect();
+        let lines = along(inner, &exps, |line| line.fold(S::zero(), |s, v| s + v));
+        parts.push(Part { name: "exponentials", formula: r"e_i = e^{x_i - m}", shape, data: exps });
+        parts.push(Part { name: "their sum", formula: r"S = \sum_k e_k", shape: vec![lines.len()], data: lines });
+        parts.push(inner.whole("divide", r"y_i = e_i / S"));
+        parts
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let line = line_of(inner, index);
+        match part {
+            0 | 1 => made_shifted(inner, part, index),
+            2 => Made::Function("e^", vec![Place::Part(1, index)]),
+            3 => Made::Sum(members(inner, index).map(|i| (1.0, vec![Place::Part(2, i)])).collect()),
+            _ => Made::Function("divide", vec![Place::Part(2, index), Place::Part(3, line)]),
+        }
+    }
+}
+
+/// The first two parts of softmax and its logarithm: the largest of each line, and the rest less it.
+pub(super) fn shifted<S: Scalar>(inner: &Inner<S>, shape: &[usize]) -> Vec<Part<S>> {
+    let x = inner.inputs[0].data;
+    let most = along(inner, x, |line| line.fold(S::neg_infinity(), |m, v| if v > m { v } else { m }));
+    let less = x.iter().enumerate().map(|(i, x)| *x - most[line_of(inner, i)]).collect();
+    vec![
+        Part { name: "largest", formula: r"m = \max_k x_k", shape: vec![most.len()], data: most },
+        Part { name: "shift", formula: r"x_i - m", shape: shape.to_vec(), data: less },
+    ]
+}
+
+/// How the elements of [`shifted`] are made.
+pub(super) fn made_shifted<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+    match part {
+        0 => Made::Function("largest of", members(inner, index).map(|i| Place::Input(0, i)).collect()),
+        _ => Made::Sum(vec![(1.0, vec![Place::Input(0, index)]), (-1.0, vec![Place::Part(0, line_of(inner, index))])]),
+    }
+}
+
+/// One number for each line along the axis.
+pub(super) fn along<S: Scalar>(ctx: &Inner<S>, x: &[S], f: impl Fn(Box<dyn Iterator<Item = S> + '_>) -> S) -> Vec<S> {
+    let (n, inner) = axis(ctx.output.shape, ctx.params);
+    x.chunks(n * inner)
+        .flat_map(|x| (0..inner).map(move |i| (x, i)))
+        .map(|(x, i)| f(Box::new(strided(x, i, inner))))
+        .collect()
+}
+
+/// The line that element `i` lies in.
+pub(super) fn line_of<S: Scalar>(ctx: &Inner<S>, i: usize) -> usize {
+    let (n, inner) = axis(ctx.output.shape, ctx.params);
+    i / (n * inner) * inner + i % inner
+}
+
+/// The elements of line `line`.
+pub(super) fn members<S: Scalar>(ctx: &Inner<S>, line: usize) -> impl Iterator<Item = usize> + use<S> {
+    let (n, inner) = axis(ctx.output.shape, ctx.params);
+    let first = line / inner * n * inner + line % inner;
+    (0..n).map(move |k| first + k * inner)
 }
 
 /// Every `inner`-th element from `i` on: one line along the axis.

@@ -2,9 +2,10 @@
 
 use super::init;
 use super::shared::{LAYER, at_least, int, lengths, of_planes, planes, switch};
+use crate::ops::parts::product_and_bias;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, ParamSpec, Params, Reads, Spec, Value,
-    WeightSpec,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inner, Made, Op, ParamSpec, Params, Part,
+    Place, Reads, Spec, Value, WeightSpec,
 };
 use crate::tensor::Scalar;
 use crate::tensor::kernels::conv::{self, Conv};
@@ -119,4 +120,37 @@ pub(super) fn backward<S: Scalar>(ctx: &mut Backward<S>, axes: usize) {
     if let Some(Some(gb)) = ctx.grad_weights.get_mut(1) {
         conv::grad_bias(c.axes[0].out * c.axes[1].out, g, gb.data);
     }
+}
+
+/// The parts: kernels on patches, then the bias.
+pub(super) fn parts<O: Op, S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+    let shape = inner.output.shape.to_vec();
+    let formula = r"\sum_{c,k} W_{o,c,k}\,x_{c,\,s p + d k - P}";
+    let product = Part { name: "kernel · patch", formula, shape, data: Vec::new() };
+    product_and_bias::<O, S>(inner, product, CONV.formula.forward)
+}
+
+/// One output pixel: its patch times its kernel, then the bias.
+pub(super) fn made<S: Scalar>(inner: &Inner<S>, axes: usize, part: usize, index: usize) -> Made {
+    let c = sizes(inner.params, axes, inner.inputs[0].shape, inner.output.shape);
+    let [v, u] = c.axes;
+    let (n, o) = (index / (v.out * u.out) / c.out_channels, index / (v.out * u.out) % c.out_channels);
+    if part == 1 {
+        return Made::Sum(vec![(1.0, vec![Place::Part(0, index)]), (1.0, vec![Place::Weight(1, o)])]);
+    }
+    let (ci, co) = (c.channels / c.groups, c.out_channels / c.groups);
+    let inside = |a: &Axis, place: usize, tap: usize| {
+        (place * a.stride + tap * a.dilation).checked_sub(a.padding).filter(|i| *i < a.len)
+    };
+    let mut terms = Vec::new();
+    for i in 0..ci {
+        for (ky, kx) in (0..v.kernel).flat_map(|y| (0..u.kernel).map(move |x| (y, x))) {
+            let (y, x) = (inside(&v, index / u.out % v.out, ky), inside(&u, index % u.out, kx));
+            let (Some(y), Some(x)) = (y, x) else { continue };
+            let weight = ((o * ci + i) * v.kernel + ky) * u.kernel + kx;
+            let pixel = ((n * c.channels + o / co * ci + i) * v.len + y) * u.len + x;
+            terms.push((1.0, vec![Place::Weight(0, weight), Place::Input(0, pixel)]));
+        }
+    }
+    Made::Sum(terms)
 }

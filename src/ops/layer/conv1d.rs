@@ -5,7 +5,7 @@
 use super::conv::{self, BIAS, CONV, DILATION, GROUPS, OUT_CHANNELS, STRIDE};
 use super::init;
 use super::shared::int;
-use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Op, Spec, Value};
+use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Inner, Made, Op, Part, Spec, Value};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -40,6 +40,12 @@ impl Op for Conv1d {
     }
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         conv::backward(ctx, 1);
+    }
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        conv::parts::<Self, S>(inner)
+    }
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        conv::made(inner, 1, part, index)
     }
 }
 

@@ -4,9 +4,10 @@
 //! ∂L/∂b = Σₙ δₙ. Source: `torch.nn.Linear`.
 
 use super::init;
+use crate::ops::parts::product_and_bias;
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec,
-    Reads, Role, Spec, Value, WeightSpec,
+    Backward, Category, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inner, Inputs, Made, Op, ParamKind,
+    ParamSpec, Part, Place, Reads, Role, Spec, Value, WeightSpec,
 };
 use crate::tensor::kernels::{matmul::Mat, matmul::matmul, reduce, simd};
 use crate::tensor::{Dim, Scalar};
@@ -119,5 +120,22 @@ impl Op for Linear {
         if let Some(Some(gb)) = ctx.grad_weights.get_mut(1) {
             reduce::column_sums(delta, gb.data);
         }
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let shape = inner.output.shape.to_vec();
+        let product = Part { name: "matrix product", formula: r"x\,W^{\top}", shape, data: Vec::new() };
+        product_and_bias::<Self, S>(inner, product, r"z = x\,W^{\top} + b")
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let ((_, inputs), (_, outputs)) = (inner.inputs[0].rows_cols(), inner.output.rows_cols());
+        let (row, neuron) = (index / outputs, index % outputs);
+        Made::Sum(match part {
+            0 => (0..inputs)
+                .map(|k| (1.0, vec![Place::Weight(0, neuron * inputs + k), Place::Input(0, row * inputs + k)]))
+                .collect(),
+            _ => vec![(1.0, vec![Place::Part(0, index)]), (1.0, vec![Place::Weight(1, neuron)])],
+        })
     }
 }

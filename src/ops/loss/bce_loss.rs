@@ -1,7 +1,7 @@
 //! Cross-entropy of probabilities against yes or no; logarithms stop at −100 as in PyTorch.
 
-use super::shared::{CHAIN, LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{CHAIN, LOSS, each_alone, made_alone, pairs, pairs_backward};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -39,6 +39,14 @@ impl Op for BceLoss {
             let variance = p * (S::one() - p);
             (p - y) / if variance < floor { floor } else { variance }
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }
 

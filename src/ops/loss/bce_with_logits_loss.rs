@@ -1,7 +1,7 @@
 //! Sigmoid and binary cross-entropy in one, without loss of precision.
 
-use super::shared::{LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{LOSS, each_alone, made_alone, pairs, pairs_backward};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise;
 
@@ -36,5 +36,13 @@ impl Op for BceWithLogitsLoss {
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         pairs_backward(ctx, |x, y| elementwise::sigmoid(x) - y);
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }

@@ -4,10 +4,11 @@
 //! Szegedy et al. 2016.
 
 use super::shapes;
-use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor};
+use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor, each_alone, made_alone};
 use crate::ops::activation::log_softmax::log_sum_exp;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Params, Part,
+    Spec, Value,
 };
 use crate::tensor::{Scalar, Shape, View, kernels::elementwise};
 
@@ -116,6 +117,16 @@ impl Op for CrossEntropyLoss {
                 }
             }
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let rows = Some(inner.inputs[0].rows_cols().0);
+        each_alone::<Self, S>(inner, rows, 1)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let rows = Some(inner.inputs[0].rows_cols().0);
+        made_alone(inner, rows, part, index)
     }
 }
 

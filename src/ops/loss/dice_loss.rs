@@ -2,9 +2,10 @@
 //!
 //! For one sample N = 2 Σ py + s and D = Σ p + Σ y + s; its loss is 1 − N/D, so ∂ℓ/∂pᵢ = (N − 2 yᵢ D) / D².
 
-use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, divisor};
+use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, divisor, each_alone, made_alone};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Params, Part,
+    Spec, Value,
 };
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise::{blocks, sum, sum_rows, sum_zip};
@@ -63,6 +64,16 @@ impl Op for DiceLoss {
                 *g = scale * (above - (*y + *y) * below) / (below * below);
             }
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let rows = Some(masks(inner.inputs[0].shape).0);
+        each_alone::<Self, S>(inner, rows, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let rows = Some(masks(inner.inputs[0].shape).0);
+        made_alone(inner, rows, part, index)
     }
 }
 

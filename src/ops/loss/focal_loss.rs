@@ -3,9 +3,10 @@
 //! With p = σ(x), the wrongness m = p(1−y) + (1−p)y and the cross-entropy c = softplus(x) − xy, a term is
 //! α_y mᵞ c. As dm/dx = (1−2y) p(1−p) and dc/dx = p − y, its derivative is α_y (γ mᵞ⁻¹ c dm/dx + mᵞ (p − y)).
 
-use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward};
+use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, each_alone, made_alone, pairs, pairs_backward};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Params, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Params, Part,
+    Spec, Value,
 };
 use crate::tensor::Scalar;
 use crate::tensor::kernels::elementwise::{sigmoid, softplus};
@@ -70,6 +71,14 @@ impl Op for FocalLoss {
             let fade = if gamma == S::zero() { S::zero() } else { gamma * m.powf(gamma - S::one()) * c * dm };
             alpha(y) * (fade + m.powf(gamma) * (p - y))
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The loss of support vector machines.
 
-use super::shared::{CHAIN, LOSS, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{CHAIN, LOSS, each_alone, made_alone, pairs, pairs_backward};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -38,5 +38,13 @@ impl Op for HingeLoss {
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         pairs_backward(ctx, |p, y| if S::one() - y * p <= S::zero() { S::zero() } else { -y });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }

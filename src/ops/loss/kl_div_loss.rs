@@ -1,7 +1,9 @@
 //! How far a predicted distribution is from a target distribution.
 
-use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec};
+use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, each_alone, made_alone, pairs, pairs_backward};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Part, Spec,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -49,5 +51,13 @@ impl Op for KlDivLoss {
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         pairs_backward(ctx, |_, y| -y);
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }

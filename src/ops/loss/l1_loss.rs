@@ -1,7 +1,7 @@
 //! The mean of absolute differences.
 
-use super::shared::{CHAIN, LOSS, pairs, pairs_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{CHAIN, LOSS, each_alone, made_alone, pairs, pairs_backward, sign};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -38,5 +38,13 @@ impl Op for L1Loss {
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         pairs_backward(ctx, |p, y| sign(p - y));
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }

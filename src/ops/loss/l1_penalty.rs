@@ -1,7 +1,7 @@
 //! A term of the loss that pulls weights to exactly zero.
 
-use super::shared::{PENALTY, penalty, penalty_backward, sign};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{PENALTY, made_shares, penalty, penalty_backward, shares, sign};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -35,5 +35,13 @@ impl Op for L1Penalty {
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         penalty_backward(ctx, sign);
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        shares::<Self, S>(inner)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_shares(inner, part, index)
     }
 }

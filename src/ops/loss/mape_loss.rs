@@ -1,8 +1,9 @@
 //! The mean of errors relative to the target, as a fraction.
 
-use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward, sign};
+use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, each_alone, made_alone, pairs, pairs_backward, sign};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Part, Spec,
+    Value,
 };
 use crate::tensor::Scalar;
 
@@ -49,6 +50,14 @@ impl Op for MapeLoss {
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         let eps = S::of(ctx.params.float("eps"));
         pairs_backward(ctx, |p, y| sign(p - y) / floor(y, eps));
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }
 

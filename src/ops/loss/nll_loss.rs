@@ -1,8 +1,8 @@
 //! Negative log-likelihood of class numbers under log-probabilities.
 
 use super::cross_entropy_loss::class_of;
-use super::shared::{LOSS, divisor};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{LOSS, divisor, each_alone, made_alone};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 /// See the module.
@@ -49,5 +49,15 @@ impl Op for NllLoss {
             }
             None => dx.fill(S::nan()),
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let rows = Some(inner.inputs[0].rows_cols().0);
+        each_alone::<Self, S>(inner, rows, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let rows = Some(inner.inputs[0].rows_cols().0);
+        made_alone(inner, rows, part, index)
     }
 }

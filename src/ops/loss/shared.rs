@@ -1,9 +1,10 @@
 //! What all losses have in common: parameters, reductions, and the loops over pairs of numbers.
 
 use crate::ops::{
-    Backward, Category, Formula, Forward, GradFn, Inputs, ParamKind, ParamSpec, Params, Reads, Role, Spec, Value,
+    Backward, Category, Formula, Forward, GradFn, Inner, Inputs, Made, Op, ParamKind, ParamSpec, Params, Part, Place,
+    Reads, Role, Spec, Value,
 };
-use crate::tensor::{Scalar, kernels::elementwise};
+use crate::tensor::{Scalar, View, kernels::elementwise};
 
 /// `reduction`: mean or sum.
 pub(super) const REDUCTION: ParamSpec = ParamSpec {
@@ -115,5 +116,73 @@ pub(super) fn penalty_backward<S: Scalar>(ctx: &mut Backward<S>, f: impl Fn(S) -
         if let Some(grad) = grad {
             elementwise::map(w.data, grad.data, |w| scale * f(w));
         }
+    }
+}
+
+/// The parts of a loss: what each number, or each of `rows` samples, contributes by the loss `O` of it alone, which keeps
+/// `saved` numbers; then their mean or sum.
+pub(super) fn each_alone<O: Op, S: Scalar>(inner: &Inner<S>, rows: Option<usize>, saved: usize) -> Vec<Part<S>> {
+    let p = inner.inputs[0];
+    let count = rows.unwrap_or(p.data.len()).max(1);
+    let shape_of = |x: &View<S>| match (rows, x.shape) {
+        (None, _) => vec![1],
+        (_, [n, rest @ ..]) if *n == count => std::iter::once(1).chain(rest.iter().copied()).collect(),
+        _ => vec![1, x.data.len() / count],
+    };
+    let shapes: Vec<Vec<usize>> = inner.inputs.iter().map(shape_of).collect();
+    let alone = |i: usize| {
+        let cut = |x: &View<S>| x.data.len() / count;
+        let piece = |(x, shape)| -> View<S> {
+            let x: &View<S> = x;
+            let shape: &Vec<usize> = shape;
+            View { shape, data: &x.data[i * cut(x)..][..cut(x)] }
+        };
+        let views: Vec<View<S>> = inner.inputs.iter().zip(&shapes).map(piece).collect();
+        inner.run::<O>(&views, &[], &[], saved)[0]
+    };
+    let data = (0..count).map(alone).collect();
+    let (name, formula, shape) = match rows {
+        None => ("loss of each number", r"\ell_i", p.shape.to_vec()),
+        Some(n) => ("loss of each sample", r"\ell_b", vec![n]),
+    };
+    let sum = inner.params.text("reduction") == "sum";
+    let total = if sum { r"L = \sum \ell" } else { r"L = \frac{1}{N} \sum \ell" };
+    vec![Part { name, formula, shape, data }, inner.whole(if sum { "sum" } else { "mean" }, total)]
+}
+
+/// How the elements of [`each_alone`] are made.
+pub(super) fn made_alone<S: Scalar>(inner: &Inner<S>, rows: Option<usize>, part: usize, index: usize) -> Made {
+    let p = inner.inputs[0];
+    let count = rows.unwrap_or(p.data.len()).max(1);
+    if part == 0 {
+        let cut = |k: usize| inner.inputs[k].data.len() / count;
+        let places =
+            (0..inner.inputs.len()).flat_map(|k| (0..cut(k)).map(move |j| Place::Input(k, index * cut(k) + j)));
+        return Made::Function("the loss of", places.collect());
+    }
+    let batch = rows.unwrap_or(p.shape.first().copied().unwrap_or(1));
+    Made::Sum(average(divisor::<f64>(inner.params, count, batch), 0, count))
+}
+
+/// The elements of an earlier part, added up and divided.
+pub(super) fn average(by: f64, part: usize, count: usize) -> Vec<(f64, Vec<Place>)> {
+    (0..count).map(|i| (1.0 / by, vec![Place::Part(part, i)])).collect()
+}
+
+/// The parts of the penalty `O`: the share of each weight, then their sum.
+pub(super) fn shares<O: Op, S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+    let data = inner.inputs.iter().map(|w| inner.run::<O>(&[*w], &[], &[], 0)[0]).collect::<Vec<S>>();
+    let share = Part { name: "penalty of each weight", formula: r"L_W", shape: vec![data.len()], data };
+    vec![share, inner.whole("sum", r"L = \sum_W L_W")]
+}
+
+/// How the elements of [`shares`] are made.
+pub(super) fn made_shares<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+    match part {
+        0 => {
+            let places = (0..inner.inputs[index].data.len()).map(|i| Place::Input(index, i));
+            Made::Function("the penalty of", places.collect())
+        }
+        _ => Made::Sum(average(1.0, 0, inner.inputs.len())),
     }
 }

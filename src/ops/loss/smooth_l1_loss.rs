@@ -1,8 +1,9 @@
 //! The absolute error with its corner rounded. Source: Girshick 2015 (Fast R-CNN).
 
-use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, pairs, pairs_backward, sign};
+use super::shared::{CHAIN, LOSS, LOSS_WEIGHT, REDUCTION, each_alone, made_alone, pairs, pairs_backward, sign};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Part, Spec,
+    Value,
 };
 use crate::tensor::Scalar;
 
@@ -55,5 +56,13 @@ impl Op for SmoothL1Loss {
             let d = p - y;
             if d.abs() < beta { d / beta } else { sign(d) }
         });
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        each_alone::<Self, S>(inner, None, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        made_alone(inner, None, part, index)
     }
 }

@@ -5,10 +5,10 @@
 //! sign(eᵢ) (|eᵢ| / d)ᵖ⁻¹ for e = u − v + ε, and by vᵢ its negative. With `swap`, d(p, n) replaces d(a, n) where it is
 //! smaller.
 
-use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor, sign};
+use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor, each_alone, made_alone, sign};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params, Spec,
-    Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Inputs, Made, Op, ParamKind, ParamSpec,
+    Params, Part, Spec, Value,
 };
 use crate::tensor::kernels::elementwise::{blocks, sum_rows, sum_zip};
 use crate::tensor::{Scalar, Shape, View};
@@ -140,6 +140,16 @@ impl Op for TripletMarginLoss {
                 }
             });
         }
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let rows = Some(inner.inputs[0].rows_cols().0);
+        each_alone::<Self, S>(inner, rows, 0)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let rows = Some(inner.inputs[0].rows_cols().0);
+        made_alone(inner, rows, part, index)
     }
 }
 

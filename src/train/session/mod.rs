@@ -17,6 +17,7 @@ use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::Precision;
 use crate::tensor::mix;
 use crate::train::halt::Halt;
+use crate::train::into::Before;
 use crate::train::metrics::{Metrics, prediction};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
@@ -115,6 +116,9 @@ pub struct Session<S> {
     threshold: f64,
     prediction: Option<NodeId>,
     pub(super) ledger: Ledger<S>,
+    /// Whether somebody looks at single instructions, so that the weights before an update are kept.
+    watched: bool,
+    before: Option<Before<S>>,
 }
 
 impl<S: Precision> Session<S> {
@@ -194,6 +198,8 @@ impl<S: Precision> Session<S> {
             threshold,
             prediction,
             ledger: Ledger::default(),
+            watched: false,
+            before: None,
         };
         session.order.shuffle(0);
         session.moves.set_limits(session.config.limits);
@@ -420,6 +426,9 @@ impl<S: Precision> Session<S> {
         if !self.begun {
             self.begin();
         }
+        if self.watched {
+            self.keep_before();
+        }
         let (plan, pass) = match &mut self.last {
             Some((plan, pass)) if self.short => (&*plan, pass),
             _ => (&self.plan, &mut self.pass),
@@ -431,6 +440,28 @@ impl<S: Precision> Session<S> {
             self.end_batch();
         }
         done
+    }
+
+    /// Keeps the weights as they were before a batch's updates, while `on`; costs a copy per batch.
+    pub fn set_watched(&mut self, on: bool) {
+        self.watched = on;
+    }
+
+    fn keep_before(&mut self) {
+        let (cursor, program) = (self.cursor(), self.program());
+        let first = program.get(cursor).is_some_and(|i| i.phase == Phase::Update)
+            && cursor.checked_sub(1).is_some_and(|c| program[c].phase != Phase::Update);
+        if first {
+            let mut values = self.before.take().map(|b| b.values).unwrap_or_default();
+            values.clone_from(&self.weights.values);
+            self.before = Some(Before { step: self.step, rate: self.moves.rate(), values });
+        }
+    }
+
+    /// The weights before the updates of the present batch, if they were kept.
+    pub(super) fn before(&self) -> Option<&Before<S>> {
+        let batch = if self.begun { self.step } else { self.step.wrapping_sub(1) };
+        self.before.as_ref().filter(|b| b.step == batch)
     }
 
     /// Runs to the end of the present batch, or all of the next one.

@@ -193,6 +193,7 @@ impl<S: Precision> Session<S> {
         match which {
             TensorRef::Output => f.pass.value(plan, node),
             TensorRef::OutputGrad => f.pass.grad(plan, node),
+            TensorRef::Part(_) => None,
             TensorRef::Input(pin) => f.pass.value(plan, plan.input_of(node, pin)?),
             TensorRef::InputGrad(pin) => f.pass.input_grad(plan, node, pin),
             TensorRef::Weight(k) => {

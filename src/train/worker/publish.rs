@@ -1,11 +1,11 @@
 //! The snapshot of a run, and what of it is too dear to be made each time.
 
 use super::trainer::Trainer;
-use crate::engine::Instruction;
+use crate::engine::{HASTY, Instruction, PATIENT};
 use crate::graph::NodeId;
 use crate::train::{
     AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Session, Snapshot, Surface,
-    Thumb, Want,
+    Terms, Thumb, Want,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -97,6 +97,7 @@ impl Trainer {
         let program: Arc<[Instruction]> = s.program().into();
         let (plan, _) = s.current();
         let bytes = plan.bytes(size_of::<f32>());
+        let budget = if self.running { HASTY } else { PATIENT };
         let finite = |r: &Report| Some(r.loss).filter(|_| r.metrics != Metrics::None || !r.loss.is_nan());
         let snapshot = Snapshot {
             revision: self.revision,
@@ -129,8 +130,9 @@ impl Trainer {
             scatter: self.slow.scatter.clone(),
             what_if,
             autograd: self.slow.autograd.clone(),
-            terms: self.want.element.and_then(|e| s.terms(e)),
             surface: self.slow.surface.clone(),
+            terms: self.want.element.map(|of| Terms { of, made: s.take_apart(of, budget) }),
+            into: self.want.into.and_then(|of| s.look_into(of, budget)),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));

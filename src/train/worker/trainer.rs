@@ -345,6 +345,7 @@ impl Trainer {
 
     fn step(&mut self, g: Granularity, inbox: &Receiver<Command>) {
         let Some(s) = &mut self.session else { return };
+        s.set_watched(g != Granularity::Epoch);
         match g {
             Granularity::Node => _ = s.advance(),
             Granularity::Phase => {
@@ -407,6 +408,7 @@ impl Trainer {
             self.running = false;
             return;
         };
+        s.set_watched(matches!(self.speed, Speed::Nodes(_)));
         match self.speed {
             Speed::Full => {
                 while start.elapsed() < SLICE && !s.halted() {

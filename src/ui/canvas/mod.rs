@@ -5,6 +5,7 @@
 
 mod backward;
 mod cost;
+pub mod fan;
 mod gesture;
 mod hover;
 mod layout;
@@ -174,6 +175,8 @@ impl Canvas {
         let seen = self.view.visible().expand(16.0);
         let snapshot = state.snapshot.as_deref();
         let next = snapshot.filter(|s| !s.at_rest).and_then(|s| s.program.get(s.cursor)).map(|i| i.node);
+        // Inside an instruction the program stands there.
+        let next = state.into.map(|i| i.node).or(next);
         let hovered = match hit {
             Hit::Node(id) | Hit::Output(id) | Hit::Input(id, _) => Some(id),
             _ => state.hovered,
@@ -226,6 +229,9 @@ impl Canvas {
         }
         for n in &nodes {
             node::paint(painter, n, &self.view, marks(n.id), state, theme);
+            if let Some(shot) = state.shot(n.id) {
+                fan::paint(painter, n, &self.view, shot, theme);
+            }
             if let Some(shot) = graph {
                 backward::node(painter, n, &self.view, state, shot, theme);
             }

@@ -9,6 +9,7 @@ mod decision;
 mod dock;
 mod gradients;
 mod inspector;
+pub mod into;
 mod loss;
 mod palette;
 mod problems;
@@ -17,7 +18,7 @@ mod surface;
 mod tape;
 
 pub use dock::{Dock, PanelId};
-pub use inspector::Inspector;
+pub use inspector::{Inspector, chain_equation};
 pub use palette::node_palette;
 
 use crate::ui::theme::{self, Theme};

@@ -3,4 +3,5 @@
 pub mod formula;
 pub mod heat;
 pub mod pictures;
+pub mod terms;
 pub mod value;

@@ -1,5 +1,6 @@
 //! The inspector: everything about the selected node, with numbers.
 
+mod mathematics;
 mod parameters;
 mod tensors;
 mod whatif;
@@ -7,14 +8,14 @@ mod wiring;
 
 use crate::graph::{Edit, Node, Severity};
 use crate::project::Change;
-use crate::train::NodeState;
 use crate::ui::action::Action;
-use crate::ui::canvas::picture::short;
 use crate::ui::panel::heading;
+use crate::ui::panel::into::hint;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
-use crate::ui::widget::formula::formula;
 use egui::{Frame, Margin, RichText, ScrollArea, TextEdit, Ui};
+
+pub use mathematics::chain_equation;
 use tensors::Tensors;
 
 /// The panel on the right and what it remembers.
@@ -34,6 +35,7 @@ impl Inspector {
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.set_max_width(ui.available_width() - 6.0);
+            what_next(ui, state);
             match state.selected_one().and_then(|id| state.graph().node(id)) {
                 Some(node) => self.node(ui, node, state, actions),
                 None => overview(ui, state, actions),
@@ -65,8 +67,8 @@ impl Inspector {
                 }
             }
         }
-        mathematics(ui, spec, &theme);
-        chain(ui, node, state, &theme);
+        mathematics::ui(ui, node, spec, state, &theme);
+        mathematics::fan_out(ui, node, state, &theme);
         parameters::ui(ui, node, spec, state, actions);
         wiring::ui(ui, node, spec, state, actions);
         whatif::ui(ui, node, state, actions);
@@ -99,48 +101,21 @@ impl Inspector {
     }
 }
 
-fn mathematics(ui: &mut Ui, spec: &crate::ops::Spec, theme: &Theme) {
-    Frame::new().fill(theme.card).corner_radius(4).inner_margin(Margin::same(10)).show(ui, |ui| {
+/// While a batch is under way: what the next key press does, and why.
+fn what_next(ui: &mut Ui, state: &State) {
+    let under_way = state.snapshot.as_ref().is_some_and(|s| !s.at_rest && !s.running);
+    let Some(next) = crate::ui::into::next(state).filter(|_| under_way && state.into.is_none()) else { return };
+    let theme = Theme::of(ui.ctx());
+    Frame::new().fill(theme.cursor.gamma_multiply(0.1)).corner_radius(4).inner_margin(Margin::same(8)).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        for (label, tex, colour) in [
-            ("forward", spec.formula.forward, theme.text),
-            ("local", spec.formula.local, theme.text),
-            ("chain", spec.formula.chain, theme.cursor),
-        ] {
-            if tex.is_empty() {
-                continue;
-            }
-            ui.horizontal(|ui| {
-                ui.add_sized([48.0, 22.0], egui::Label::new(RichText::new(label).size(11.0).color(theme.dim)));
-                formula(ui, tex, 15.0, colour);
-            });
-        }
+        let title = format!("Next: {}", hint::title(state, &next));
+        ui.label(RichText::new(title).font(theme::bold(12.0)).color(theme.cursor));
+        ui.label(RichText::new(hint::sentence(state, &next)).font(theme::sans(12.0)));
+        ui.label(
+            RichText::new("F10 runs it · F11 opens it, number by number").font(theme::sans(11.0)).color(theme.dim),
+        );
     });
-}
-
-/// The chain rule with this node's own shapes and numbers.
-fn chain(ui: &mut Ui, node: &Node, state: &State, theme: &Theme) {
-    let Some(shot) = state.shot(node.id) else { return };
-    let text = |t: String, c| RichText::new(t).font(theme::mono(11.0)).color(c);
-    let shape = crate::tensor::shape_text(&shot.shape);
-    match (shot.state, &shot.grad_stats) {
-        (NodeState::Waiting, _) => _ = ui.label(text("to come: not computed in this pass yet".into(), theme.cursor)),
-        (_, Some(g)) => {
-            ui.label(text(format!("∂L/∂output  {shape}  ‖·‖ {}", short(g.norm)), theme.gradient));
-            if let Some(w) = shot.weight_grad_norm {
-                ui.label(text(format!("∂L/∂parameters      ‖·‖ {}", short(w)), theme.gradient));
-            }
-        }
-        (_, None) => _ = ui.label(text("∂L/∂output  waiting for δ from its consumers".into(), theme.cursor)),
-    }
-    if let Some(inspected) = state.snapshot.as_ref().and_then(|s| s.inspected.as_ref()).filter(|i| i.node == node.id)
-        && inspected.contributions.len() > 1
-    {
-        heading(ui, "Used more than once: gradients add up");
-        for (consumer, s) in &inspected.contributions {
-            ui.label(text(format!("from {consumer}: mean {}  ‖·‖ {}", short(s.mean), short(s.norm)), theme.gradient));
-        }
-    }
+    ui.add_space(6.0);
 }
 
 /// What is shown while no single node is selected.
@@ -171,7 +146,7 @@ fn overview(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     heading(ui, "How to");
     for line in [
         "Space trains and pauses.",
-        "F10 runs one node, forward or backward.",
+        "F10 runs one node, forward or backward; F11 runs it and opens it, down to each product.",
         "Click a node to see its formula, weights and gradients here.",
         "Shift+A adds a node; drag from pin to pin to connect.",
         "F1 shows all keys.",

@@ -1,13 +1,14 @@
 //! Every tensor of the selected node: heat map, histogram, figures, one element and where it came from.
 
 use crate::graph::{Node, NodeId};
-use crate::train::{TensorRef, TensorShot};
+use crate::train::{ElementRef, TensorRef, TensorShot};
 use crate::ui::action::Action;
-use crate::ui::canvas::picture::short;
+use crate::ui::into::Inside;
 use crate::ui::panel::heading;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use crate::ui::widget::heat::{heat_map, histogram, index_text, stats_line};
+use crate::ui::widget::terms::terms;
 use egui::{Frame, Margin, RichText, Ui, vec2};
 
 /// The chosen element.
@@ -104,25 +105,17 @@ fn element(
         } else {
             ui.label(mono(format!("value {value}"), theme.text));
         }
-        let Some(terms) = state.snapshot.as_ref().and_then(|s| s.terms.as_ref()) else { return };
-        ui.label(mono(terms.title.clone(), theme.dim));
-        for (text, v) in &terms.terms {
-            ui.horizontal(|ui| {
-                ui.label(mono(text.clone(), theme.text));
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    ui.label(mono(short(*v), theme.text));
-                });
-            });
+        let asked = ElementRef { node: id, tensor: t.which, index };
+        let Some(found) = state.snapshot.as_ref().and_then(|s| s.terms.as_ref()).filter(|f| f.of == asked) else {
+            return;
+        };
+        match &found.made {
+            Ok(e) => {
+                if let Some(place) = terms(ui, id, e, state) {
+                    actions.push(Action::Inside(Inside::To(place)));
+                }
+            }
+            Err(why) => _ = ui.label(RichText::new(why).color(theme.cursor)),
         }
-        if terms.hidden > 0 {
-            ui.label(mono(format!("and {} smaller terms", terms.hidden), theme.dim));
-        }
-        ui.separator();
-        ui.horizontal(|ui| {
-            ui.label(mono("Σ".into(), theme.dim));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.label(mono(format!("{:.6}", terms.total), theme.cursor));
-            });
-        });
     });
 }

@@ -1,0 +1,196 @@
+//! Every kind of the catalogue, without naming any: parts make up the output, terms make up the gradient.
+
+use super::local::{Local, Target, Tensor};
+use super::{Explanation, Joined, PATIENT, backward, forward, inside};
+use crate::ops::{InferCtx, Inputs, Kind, Made, Mode, ParamKind, Params, Place, Value, catalogue::CATALOGUE};
+use crate::tensor::{Shape, stream};
+use rand::RngExt as _;
+
+const BATCH: usize = 3;
+
+fn shapes(kind: &Kind) -> Vec<Vec<Shape>> {
+    let (b, f) = (Shape::batch, Shape::fixed);
+    let one = [b(&[4]), b(&[3, 2]), b(&[]), b(&[2, 5, 5]), b(&[2, 3, 4]), f(&[3, 4]), b(&[2, 13, 13])];
+    let two = [
+        (b(&[4]), b(&[4])),
+        (b(&[4]), b(&[])),
+        (b(&[4]), f(&[4])),
+        (b(&[4]), f(&[4, 2])),
+        (b(&[2, 4]), b(&[4, 3])),
+        (b(&[4]), b(&[2])),
+        (b(&[120]), b(&[120])),
+    ];
+    match kind.spec.inputs {
+        Inputs::Fixed([]) => vec![vec![]],
+        Inputs::Fixed([_]) => one.iter().map(|s| vec![s.clone()]).collect(),
+        Inputs::Fixed([_, _]) => two.iter().map(|(x, y)| vec![x.clone(), y.clone()]).collect(),
+        Inputs::Fixed(names) => one.iter().map(|s| vec![s.clone(); names.len()]).collect(),
+        Inputs::Variadic(_) => one.iter().map(|s| vec![s.clone(); 2]).collect(),
+    }
+}
+
+/// The defaults, and with every choice of every parameter with choices.
+fn settings(kind: &Kind) -> Vec<Params> {
+    let default = Params::default().filled(kind.spec.params);
+    let mut all = vec![default.clone()];
+    for p in kind.spec.params {
+        let values: Vec<Value> = match (p.kind, (p.default)()) {
+            (ParamKind::Choice(names), _) => names.iter().map(|n| Value::Text((*n).into())).collect(),
+            (ParamKind::Bool, Value::Bool(x)) => vec![Value::Bool(!x)],
+            (ParamKind::Int { .. }, Value::Int(x)) => vec![Value::Int(x + 1)],
+            _ => vec![],
+        };
+        for value in values.into_iter().filter(|v| p.reject(v).is_none()) {
+            let mut params = default.clone();
+            params.0.insert(p.name.into(), value);
+            all.push(params);
+        }
+    }
+    all
+}
+
+/// A node with random numbers that has run forward; none where the shapes do not fit.
+fn node(kind: &'static Kind, params: &Params, inputs: &[Shape], seed: u64) -> Option<Local<f64>> {
+    let inferred = (kind.infer)(&InferCtx { params, inputs, features: None, target: None }).ok()?;
+    let mut random = stream(seed, 1);
+    let mut tensor = |shape: Vec<usize>, whole: bool| {
+        let draw = (0..shape.iter().product()).map(|_| 0.05 + 0.9 * random.random::<f64>());
+        let data = draw.map(|x| if whole { f64::from(x > 0.5) } else { x }).collect();
+        Tensor { shape, data }
+    };
+    let no_grad = |k: usize| kind.spec.no_grad.contains(&k);
+    let given = inputs.iter().enumerate().map(|(k, s)| tensor(s.concrete(BATCH), no_grad(k)));
+    let given: Vec<Tensor<f64>> = given.collect();
+    let (kept, weights): (Vec<_>, Vec<_>) = inferred.weights.iter().partition(|w| w.buffer);
+    let mut local = Local {
+        kind,
+        params: params.clone(),
+        flows: (0..inputs.len()).map(|k| !no_grad(k)).collect(),
+        inputs: given,
+        weights: weights.iter().map(|w| tensor(w.shape.clone(), false)).collect(),
+        kept: kept.iter().map(|w| tensor(w.shape.clone(), false)).collect(),
+        output: tensor(inferred.output.concrete(BATCH), false),
+        saved: vec![0.0; inferred.saved.as_ref().map_or(0, |s| s.len(BATCH))],
+        mode: Mode::Train,
+        seed: 5,
+        cost: inferred.flops * BATCH as u64,
+    };
+    (local.output.data, local.saved) = local.forward(&[]);
+    local.output.data.iter().all(|x| x.is_finite()).then_some(local)
+}
+
+/// All nodes to try; every computing kind is among them.
+fn nodes() -> Vec<Local<f64>> {
+    let mut all = Vec::new();
+    for kind in CATALOGUE {
+        let before = all.len();
+        for params in settings(kind) {
+            for (seed, inputs) in shapes(kind).iter().enumerate() {
+                all.extend(node(kind, &params, inputs, seed as u64).filter(Local::computes));
+            }
+        }
+        let fills = matches!(kind.spec.role, crate::ops::Role::Features | crate::ops::Role::Target);
+        assert!(fills || all.len() > before, "no shapes fit {kind:?}");
+    }
+    all
+}
+
+fn sum(e: &Explanation) -> f64 {
+    e.terms.iter().map(|t| t.value).sum::<f64>() + e.rest
+}
+
+/// A few elements of a tensor, all of a small one.
+fn some(len: usize) -> impl Iterator<Item = usize> {
+    (0..len).step_by(len.div_ceil(5).max(1))
+}
+
+#[test]
+fn parts_make_up_the_output() {
+    let mut declared = 0;
+    for node in nodes() {
+        let parts = inside::parts(&node);
+        let last = parts.last().expect("there is at least the output");
+        assert_eq!(last.data, node.output.data, "{:?}: the last part is not the output", node.kind);
+        assert_eq!(last.shape, node.output.shape, "{:?}", node.kind);
+        if !inside::declared(&node) {
+            continue;
+        }
+        declared += 1;
+        let value = |place: &Place| match *place {
+            Place::Input(k, i) => node.inputs[k].data[i],
+            Place::Weight(k, i) => node.weights[k].data[i],
+            Place::Part(k, i) => parts[k].data[i],
+        };
+        for (p, part) in parts.iter().enumerate() {
+            assert_eq!(part.data.len(), part.shape.iter().product::<usize>(), "{:?}: {}", node.kind, part.name);
+            assert!(!part.formula.is_empty());
+            for i in some(part.data.len()) {
+                match inside::made(&node, p, i) {
+                    Made::Sum(terms) => {
+                        let terms = terms.iter().map(|(by, places)| by * places.iter().map(value).product::<f64>());
+                        let (sum, want) = (terms.sum::<f64>(), part.data[i]);
+                        let close = (sum - want).abs() <= 1e-9 * want.abs().max(1.0);
+                        assert!(close, "{:?}: {}[{i}] is {want}, its terms give {sum}", node.kind, part.name);
+                    }
+                    Made::Function(name, places) => {
+                        assert!(!name.is_empty() && places.iter().all(|p| value(p).is_finite()));
+                        // A part is made of earlier ones only.
+                        let earlier = |q: &Place| !matches!(q, Place::Part(k, _) if *k >= p);
+                        assert!(places.iter().all(earlier), "{:?}: {}", node.kind, part.name);
+                    }
+                }
+            }
+        }
+    }
+    assert!(declared >= 20, "{declared} nodes have parts");
+}
+
+#[test]
+fn backward_terms_add_up_to_the_gradient() {
+    let mut random = stream(3, 0);
+    for node in nodes() {
+        let delta: Vec<f64> = node.output.data.iter().map(|_| random.random::<f64>() - 0.3).collect();
+        for target in node.targets() {
+            if matches!(target, Target::Input(k) if !node.flows[k]) {
+                continue;
+            }
+            let want = node.backward(&delta, target, None);
+            for i in some(want.len()) {
+                for budget in [u64::MAX, 0] {
+                    let e = backward::gradient(&node, &delta, target, i, BATCH, budget);
+                    let scale = e.terms.iter().map(|t| t.value.abs()).fold(want[i].abs().max(1e-3), f64::max);
+                    let close = (sum(&e) - want[i]).abs() <= 1e-9 * scale;
+                    let (got, want) = (sum(&e), want[i]);
+                    assert!(close, "{:?} {:?} {target:?}[{i}] is {want}, its terms give {got}", node.kind, node.params);
+                    for t in &e.terms {
+                        let product: f64 = t.factors.iter().map(|f| f.value).product();
+                        assert!((product - t.value).abs() <= 1e-9 * scale, "{:?}: the factors of {t:?}", node.kind);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn forward_terms_add_up_to_the_output() {
+    let mut sums = 0;
+    for node in nodes() {
+        for o in some(node.output.data.len()) {
+            let e = forward::output(&node, o, PATIENT);
+            assert_eq!(e.total, node.output.data[o], "{:?}", node.kind);
+            match &e.joined {
+                Joined::Sum if e.terms.is_empty() => {}
+                Joined::Sum => {
+                    sums += 1;
+                    let close = (sum(&e) - e.total).abs() <= 1e-9 * e.total.abs().max(1.0);
+                    assert!(close, "{:?}: {} from {e:?}", node.kind, e.total);
+                }
+                Joined::Function(_) => {
+                    assert!(e.terms.iter().all(|t| t.slope.is_some()), "{:?}", node.kind);
+                }
+            }
+        }
+    }
+    assert!(sums > 50, "{sums} outputs are sums");
+}
