@@ -1,7 +1,10 @@
 //! Whether gradients are certified, where a bad value was born, why a gradient is zero, and what ails a network.
 
+use chainrule::engine::Phase;
+use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
+use chainrule::ops::{Params, Value};
 use chainrule::project::{self, Document};
-use chainrule::train::{Certified, Command, Session, Worker};
+use chainrule::train::{Birth, Certified, Command, Granularity, Remedy, Session, Timeline, TrainConfig, Worker};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,8 +53,96 @@ fn the_second_thread_certifies_what_the_worker_has_loaded_and_again_when_asked()
     };
     let first = wait(&|c| c.complete);
     assert_eq!((first.revision, first.step, first.count()), (7, 0, (5, 5)));
-    worker.send(Command::Step(chainrule::train::Granularity::Batch));
+    worker.send(Command::Step(Granularity::Batch));
     assert_eq!(wait(&|c| c.complete && c.step == 1).count(), (5, 5));
     worker.send(Command::Certify);
     assert_eq!(wait(&|c| c.complete).step, 1);
+}
+
+/// Three weights through `kinds` into the mean squared error against 0, the weights set to `start`.
+fn tower(start: [f64; 3], kinds: &[&str]) -> Session<f32> {
+    let mut g = Graph::new();
+    let three = || Params::of([("shape", Value::Ints(vec![3]))]);
+    let mut add = |kind: &str, params: Params, inputs: &[NodeId]| -> NodeId {
+        let id = g.next_id();
+        let name = g.fresh_name(kind);
+        g.apply(&Edit::Add(Node { params, ..Node::new(id, kind, &name, [0.0, 0.0]) })).expect("it fits");
+        for (input, from) in inputs.iter().enumerate() {
+            g.apply(&Edit::Connect(Wire { from: *from, output: 0, to: id, input })).expect("it fits");
+        }
+        id
+    };
+    let weights = add("parameter", three(), &[]);
+    let last = kinds.iter().fold(weights, |from, kind| add(kind, Params::default(), &[from]));
+    let mut zeros = three();
+    zeros.0.insert("value".into(), Value::Float(0.0));
+    let target = add("constant", zeros, &[]);
+    add("mse_loss", Params::default(), &[last, target]);
+    let mut s = Session::new(Arc::new(g), None, TrainConfig::default()).expect("it can run");
+    for (i, x) in start.into_iter().enumerate() {
+        assert!(s.set_weight(weights, "value", i, x));
+    }
+    s
+}
+
+fn born(s: &mut Session<f32>) -> Birth {
+    let report = s.step();
+    assert!(report.bad.is_some() && !s.at_rest() && s.steps() == 0, "the run stops at the birth: {report:?}");
+    s.birth().expect("a birth")
+}
+
+#[test]
+fn the_logarithm_of_zero_is_named_with_its_input_and_mended_by_a_clamp() {
+    let mut s = tower([1.0, 0.0, 2.0], &["log"]);
+    let b = born(&mut s);
+    assert_eq!((b.name.as_str(), b.phase, b.element.as_str()), ("log 1", Phase::Forward, "output[1]"));
+    assert_eq!((b.rule.as_str(), b.readings.len()), ("the logarithm of 0 is −∞", 1));
+    assert_eq!(b.readings[0], ("input[1] from parameter 1".to_owned(), 0.0));
+    let fix = b.remedies.iter().find_map(|r| if let Remedy::Graph(f) = r { Some(f.clone()) } else { None });
+    let mut graph = (**s.graph()).clone();
+    graph.apply(&fix.expect("a fix").edit).expect("it applies");
+    let mut mended = Session::<f32>::new(Arc::new(graph), None, TrainConfig::default()).expect("it can run");
+    let weights = s.export_weights();
+    assert_eq!(mended.load_weights(&weights), Vec::<String>::new());
+    assert_eq!(mended.step().bad, None, "the clamp keeps the logarithm finite");
+    // The run goes on from there if one insists.
+    s.step();
+    assert!(s.at_rest() && s.steps() == 1);
+}
+
+#[test]
+fn overflow_roots_and_runaway_updates_are_told_apart() {
+    let b = born(&mut tower([1.0, 2.0, 100.0], &["exp"]));
+    assert!(b.rule.starts_with("overflow: the result 2.688e43"), "{b:?}");
+    assert_eq!(b.readings, [("input[2] from parameter 1".to_owned(), 100.0)]);
+    let b = born(&mut tower([1.0, -4.0, 1.0], &["sqrt"]));
+    assert_eq!((b.rule.as_str(), b.readings[0].1), ("a negative number has no square root", -4.0));
+    let b = born(&mut tower([1.0, 4.0, 0.0], &["sqrt"]));
+    assert_eq!((b.phase, b.element.as_str()), (Phase::Backward, "input.grad[2]"));
+    assert!(b.rule.contains("slope of the square root"), "{b:?}");
+    let b = born(&mut tower([1.0, 3e15, 1.0], &["exp", "log"]));
+    assert_eq!(b.name, "exp 1", "the first, not the one after it: {b:?}");
+    let mut s = session(document("linear_regression"));
+    let mut wild = s.config().clone();
+    wild.optimizer = wild.optimizer.with_lr(1e4);
+    s.set_config(wild);
+    while s.step().bad.is_none() {}
+    let b = s.birth().expect("a birth");
+    assert!(b.rule.contains("learning rate is too large") && !b.signs.is_empty(), "{b:?}");
+    assert!(b.remedies.iter().any(|r| r.label().starts_with("Learning rate 1000 instead of 10000")), "{b:?}");
+    assert!(b.remedies.iter().any(|r| r.label() == "Clip gradients to norm 1"), "{b:?}");
+}
+
+#[test]
+fn a_birth_can_be_taken_back_bit_for_bit() {
+    let mut s = tower([1.0, 0.0, 2.0], &["log"]);
+    let mut timeline = Timeline::default();
+    timeline.record(&s);
+    let cursor = {
+        born(&mut s);
+        s.cursor()
+    };
+    assert!(timeline.back(&mut s, Granularity::Node));
+    assert_eq!((s.cursor(), s.current().1.bad()), (cursor - 1, None));
+    assert!(s.birth().is_none());
 }

@@ -73,6 +73,9 @@ pub fn run(args: &Args) -> Result<bool> {
     if let Some(loss) = pass.total_loss(plan) {
         writeln!(out, "total loss {loss}")?;
     }
+    if let Some(birth) = session.birth() {
+        writeln!(out, "first bad value: {}", birth.sentence())?;
+    }
     Ok(pass.bad().is_none())
 }
 

@@ -120,8 +120,9 @@ pub fn run(args: &Args) -> Result<bool> {
         if let Some(bad) = report.bad {
             progress.bar.abandon();
             let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str());
+            let why = session.birth().map_or_else(String::new, |b| b.sentence());
             bail!(
-                "a number stopped being finite at \"{node}\" ({:?}) in epoch {}; a smaller learning rate may help",
+                "a number stopped being finite at \"{node}\" ({:?}) in epoch {}: {why}",
                 bad.phase,
                 session.epoch() + 1
             );

@@ -131,7 +131,7 @@ impl Graph {
         }
     }
 
-    fn fix(&self, node: &Node, spec: &Spec, hint: &Hint, wires: &[Wire]) -> Option<Fix> {
+    pub(super) fn fix(&self, node: &Node, spec: &Spec, hint: &Hint, wires: &[Wire]) -> Option<Fix> {
         match hint {
             Hint::Set(name, value) => {
                 spec.param(name)?;

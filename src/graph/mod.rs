@@ -8,6 +8,7 @@ mod diagnostic;
 mod edit;
 mod fragment;
 mod infer;
+mod repair;
 mod splice;
 mod store;
 mod wiring;

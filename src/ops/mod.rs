@@ -4,6 +4,7 @@
 //! inspector, command line, file, tests) loops over the catalogue and matches on no kind.
 
 pub mod activation;
+mod breaks;
 #[cfg(test)]
 mod by_hand;
 pub mod catalogue;
@@ -17,6 +18,7 @@ mod spec;
 mod symbols;
 mod unary;
 
+pub use breaks::{Break, Repair, When};
 pub use params::{ParamKind, ParamSpec, Params, Value};
 pub use parts::{Inner, Made, Part, Place};
 pub use spec::{Category, Fault, Formula, GradFn, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
@@ -100,6 +102,8 @@ pub trait Op: 'static {
     /// Whether the backward pass deliberately is not the derivative of the forward pass, so that difference quotients
     /// do not agree with it.
     const SURROGATE: bool = false;
+    /// Inputs at which its arithmetic gives no finite number.
+    const BREAKS: &'static [Break] = &[];
     /// The shape rule: output shape, weights, cost; or the one fault that prevents it.
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault>;
     /// See [`Forward`].
@@ -123,6 +127,8 @@ pub struct Kind {
     pub spec: &'static Spec,
     /// See [`Op::SURROGATE`].
     pub surrogate: bool,
+    /// See [`Op::BREAKS`].
+    pub breaks: &'static [Break],
     /// See [`Op::infer`].
     pub infer: fn(&InferCtx) -> Result<Inferred, Fault>,
     forward32: fn(&mut Forward<f32>),
@@ -147,6 +153,7 @@ impl Kind {
         Kind {
             spec: &T::SPEC,
             surrogate: T::SURROGATE,
+            breaks: T::BREAKS,
             infer: T::infer,
             forward32: T::forward::<f32>,
             forward64: T::forward::<f64>,

@@ -1,6 +1,7 @@
 //! Training: optimisers, metrics, the synchronous [`Session`] and its thread, the [`Worker`].
 
 mod autograd;
+mod birth;
 mod certified;
 mod config;
 pub(crate) mod described;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use crate::engine::WeightMap;
 pub use autograd::{Autograd, AutogradShot, GradNode, GradState, Leaf, Next, Saved};
+pub use birth::{Birth, Remedy};
 pub use certified::Certified;
 pub use config::{Limits, Optimizer, Schedule, Stop, TrainConfig};
 pub use described::{About, Chosen, Listed};

@@ -92,7 +92,7 @@ impl<S: Precision> Session<S> {
                 Phase::Seed | Phase::Backward => spent.backward += seconds,
                 Phase::Update => spent.update += seconds,
             }
-            if self.at_rest() || self.halted() {
+            if self.at_rest() || self.halted() || self.current().1.bad().is_some() {
                 break;
             }
         }

@@ -92,7 +92,7 @@ impl<S: Precision> Timeline<S> {
         let Some(at) = self.kept.partition_point(|c| c.steps() <= step).checked_sub(1) else { return false };
         session.restore(&self.kept[at]);
         while session.steps() < step {
-            if !session.try_step() {
+            if !session.try_step() && session.halted() {
                 return false;
             }
             // States ever closer to the goal, so that the next step back is short.

@@ -140,10 +140,11 @@ impl App {
                     self.toasts
                         .push(Tone::Info, "This is as far back as it goes: the start, or the latest change by hand.");
                 }
-                Notice::BadValue { revision, node, what } if revision == self.state.revision => {
+                Notice::BadValue { revision, node, what, birth } if revision == self.state.revision => {
                     let name = self.state.graph().node(node).map_or_else(String::new, |n| n.name.clone());
                     self.toasts.push(Tone::Error, format!("{name}: {what}"));
                     self.state.bad.get_or_insert((node, what));
+                    self.state.birth = birth.map(|b| *b);
                 }
                 said @ Notice::Said { .. } => self.said(said),
                 Notice::Exported(weights, _) => self.exported(Some(weights)),
@@ -250,6 +251,7 @@ impl eframe::App for App {
         self.apply_all(&ctx);
         self.layout(ui);
         self.show_search(&ctx);
+        self.show_birth(&ctx);
         self.show_overlay(&ctx);
         self.toasts.ui(&ctx);
         if !self.actions.is_empty() {

@@ -174,11 +174,11 @@ impl App {
             Action::TogglePlay => Command::Run,
             Action::Step(granularity) => Command::Step(granularity),
             Action::Back(granularity) => {
-                self.state.bad = None;
+                (self.state.bad, self.state.birth) = (None, None);
                 Command::Back(granularity)
             }
             Action::Reset => {
-                self.state.bad = None;
+                (self.state.bad, self.state.birth) = (None, None);
                 Command::Reset
             }
             Action::Certify => Command::Certify,
@@ -339,7 +339,7 @@ impl App {
         }
         state.failed = obstacle(&inference, state.data_error.as_deref());
         state.inference = Arc::new(inference);
-        state.bad = None;
+        (state.bad, state.birth) = (None, None);
         state.certified = None;
         state.into = None;
         state.trail.clear();

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod app;
 mod apply;
+mod birth_window;
 pub mod canvas;
 mod command_palette;
 mod csv_form;

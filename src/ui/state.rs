@@ -3,7 +3,7 @@
 use crate::data::Dataset;
 use crate::graph::{Fragment, Graph, Inference, NodeId};
 use crate::project::{Document, History};
-use crate::train::{Certified, IntoRef, NodeShot, Snapshot, Speed, Want};
+use crate::train::{Birth, Certified, IntoRef, NodeShot, Snapshot, Speed, Want};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub struct State {
     pub failed: Option<String>,
     /// The first node whose value or gradient was not a number in this run, and what it was.
     pub bad: Option<(NodeId, String)>,
+    /// Where that value was born, until the window that explains it is closed.
+    pub birth: Option<Birth>,
     /// Certificates of the gradients of the present document, once there are some.
     pub certified: Option<Arc<Certified>>,
     /// Whether the document is work recovered after a crash and not saved since.
@@ -107,6 +109,7 @@ impl State {
             clipboard: None,
             failed: None,
             bad: None,
+            birth: None,
             certified: None,
             recovered: false,
             backward: false,

@@ -1,7 +1,9 @@
 //! Cross-entropy of probabilities against yes or no; logarithms stop at −100 as in PyTorch.
 
 use super::shared::{CHAIN, LOSS, each_alone, made_alone, pairs, pairs_backward};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
+use crate::ops::{
+    Backward, Break, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Repair, Spec, When,
+};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -24,6 +26,13 @@ impl Op for BceLoss {
         onnx: "",
         ..LOSS
     };
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 0,
+        when: When::Outside(0.0, 1.0),
+        backward: false,
+        says: "the prediction lies outside of 0 to 1, so it is no probability, and its logarithm is not defined",
+        repairs: &[Repair::Fuse(0, "sigmoid", "bce_with_logits_loss"), Repair::Before(0, "sigmoid", &[])],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         super::shapes::same(ctx, 8)

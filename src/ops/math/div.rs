@@ -1,7 +1,7 @@
 //! The quotient of two tensors, element by element.
 
 use super::shared::{BINARY, binary, binary_back, broadcast_shape};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Reads, Spec};
+use crate::ops::{Backward, Break, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Reads, Repair, Spec, When};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -23,6 +23,13 @@ impl Op for Div {
         onnx: "Div",
         ..BINARY
     };
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 1,
+        when: When::Zero,
+        backward: false,
+        says: "division by zero: x/0 is infinite, 0/0 is not defined",
+        repairs: &[Repair::Before(1, "clamp", &[("min", 1e-7), ("max", 1e30)])],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         broadcast_shape(ctx)

@@ -1,7 +1,7 @@
 //! The natural logarithm of each element: (ln x)′ = 1/x.
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Break, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Repair, Spec, When};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,25 @@ impl Op for Log {
         onnx: "Log",
         ..UNARY
     };
+    const BREAKS: &'static [Break] = &[
+        Break {
+            pin: 0,
+            when: When::Zero,
+            backward: false,
+            says: "the logarithm of 0 is −∞",
+            repairs: &[
+                Repair::Fuse(0, "softmax", "log_softmax"),
+                Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)]),
+            ],
+        },
+        Break {
+            pin: 0,
+            when: When::Negative,
+            backward: false,
+            says: "a negative number has no logarithm",
+            repairs: &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)]), Repair::Before(0, "softplus", &[])],
+        },
+    ];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         same_shape(ctx, 4)

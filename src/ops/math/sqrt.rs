@@ -1,7 +1,7 @@
 //! The square root of each element: (√x)′ = 1/(2√x), from the result alone.
 
 use crate::ops::unary::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Break, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Repair, Spec, When};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,22 @@ impl Op for Sqrt {
         onnx: "Sqrt",
         ..UNARY
     };
+    const BREAKS: &'static [Break] = &[
+        Break {
+            pin: 0,
+            when: When::Negative,
+            backward: false,
+            says: "a negative number has no square root",
+            repairs: &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)])],
+        },
+        Break {
+            pin: 0,
+            when: When::Zero,
+            backward: true,
+            says: "the slope of the square root at 0 is infinite: δ / (2√0)",
+            repairs: &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)])],
+        },
+    ];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         same_shape(ctx, 1)

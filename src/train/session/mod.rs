@@ -316,7 +316,7 @@ impl<S: Precision> Session<S> {
             let loss = self.step().loss;
             points.push([rate, loss]);
             least = least.min(loss);
-            if !loss.is_finite() || loss > 4.0 * least {
+            if !loss.is_finite() || !self.at_rest() || loss > 4.0 * least {
                 break;
             }
         }
@@ -479,17 +479,19 @@ impl<S: Precision> Session<S> {
         StepReport { loss: pass.total_loss(plan).unwrap_or(f64::NAN), bad: pass.bad(), epoch_ended: self.epoch > epoch }
     }
 
-    /// As [`Session::step`], but stops between two instructions when it is interrupted. Whether it came to the end.
+    /// As [`Session::step`], but stops between two instructions when it is interrupted. Whether it came to the end. Both
+    /// stop where a bad value is born, with all that it was made of in hand; the next call goes on.
     pub(super) fn try_step(&mut self) -> bool {
         if self.closing.is_some() {
             return self.end_epoch();
         }
+        let known = self.begun && self.current().1.bad().is_some();
         loop {
             self.advance();
             if !self.begun {
                 return self.closing.is_none();
             }
-            if self.halt.over() {
+            if self.halt.over() || !known && self.current().1.bad().is_some() {
                 return false;
             }
         }
@@ -498,8 +500,10 @@ impl<S: Precision> Session<S> {
     /// Runs to the end of the present phase: forward, seed, backward or update.
     pub fn finish_phase(&mut self) {
         let Some(phase) = self.next().map(|i| group(i.phase)) else { return };
+        let known = self.begun && self.current().1.bad().is_some();
         self.advance();
-        while self.begun && self.next().is_some_and(|i| group(i.phase) == phase) {
+        let born = |s: &Self| !known && s.current().1.bad().is_some();
+        while self.begun && !born(self) && self.next().is_some_and(|i| group(i.phase) == phase) {
             self.advance();
         }
     }

@@ -15,7 +15,7 @@ use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::{Diagnostic, Graph, NodeId};
 use crate::train::halt::Halt;
-use crate::train::{Certified, Order, Snapshot, TrainConfig, Want};
+use crate::train::{Birth, Certified, Order, Snapshot, TrainConfig, Want};
 use certifier::Shelf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -137,6 +137,8 @@ pub enum Notice {
         node: NodeId,
         /// In words.
         what: String,
+        /// From which numbers and by which rule.
+        birth: Option<Box<Birth>>,
     },
     /// A sentence about what was asked for.
     Said {

@@ -376,8 +376,9 @@ impl Trainer {
     /// change what is seen; a command that makes the step pointless, or any if the step is `long`, ends it early.
     fn drive(&mut self, inbox: &Receiver<Command>, long: bool, done: impl Fn(&Session<f32>) -> bool) {
         while let Some(s) = &mut self.session {
+            let known = !s.at_rest() && s.current().1.bad().is_some();
             s.advance();
-            if done(s) {
+            if done(s) || !known && !s.at_rest() && s.current().1.bad().is_some() {
                 return;
             }
             if self.halt.clear() {
@@ -460,13 +461,14 @@ impl Trainer {
         let (_, pass) = s.current();
         if let Some(bad) = pass.bad().filter(|_| !self.reported_bad) {
             let name = s.graph().node(bad.node).map_or("?", |n| n.name.as_str());
-            let what = format!(
-                "{name} ({:?}, element {}) is NaN or infinite: try a smaller learning rate, or Reset",
-                bad.phase, bad.element
+            let birth = s.birth().map(Box::new);
+            let what = birth.as_ref().map_or_else(
+                || format!("{name} ({:?}, element {}) is NaN or infinite", bad.phase, bad.element),
+                |b| format!("{} became {}: {}", b.element, b.value, b.rule),
             );
             self.reported_bad = true;
             self.pause();
-            self.notify(Notice::BadValue { revision: self.revision, node: bad.node, what });
+            self.notify(Notice::BadValue { revision: self.revision, node: bad.node, what, birth });
         }
     }
 }
