@@ -1,11 +1,12 @@
 //! The two number types the engine runs in.
 
+use crate::tensor::kernels::lanes::Lanes;
 use crate::tensor::kernels::matmul::{Mat, gemm_checked};
 use ndarray::NdFloat;
 use std::cell::RefCell;
 
 /// A floating-point element: `f32` to train, `f64` to check gradients with the very same code.
-pub trait Scalar: NdFloat + std::iter::Sum + Default {
+pub trait Scalar: NdFloat + std::iter::Sum + Default + Lanes {
     /// `"f32"` or `"f64"`.
     const NAME: &'static str;
     /// Nearest value of this type.

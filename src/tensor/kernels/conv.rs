@@ -1,8 +1,17 @@
-//! Cross-correlation of planes and its two adjoints, by direct loops. Signals are planes of one row.
+//! Cross-correlation of planes and its two adjoints. Signals are planes of one row.
+//!
+//! The planes of a sample are laid out so that every tap is a shift ([`Frame`]); a convolution then is a matrix product
+//! whose right side is never written down. The gradient of the input is a convolution of δ for each cut of the strides;
+//! that of the weight is a product over the places, with δ turned so that channels are neighbours.
 
+use super::elementwise::{blocks, cut, sum};
+use super::frame::Frame;
+use super::scratch;
+use super::simd::{self, vectorised};
+use super::tile::{Column, LONGEST, Product, Start, WIDE};
 use super::window::Axis;
 use crate::tensor::Scalar;
-use rayon::prelude::*;
+use pulp::{Simd, WithSimd};
 
 /// Sizes of a convolution: planes N×C×H×W, weight O×C/groups×K×K, output N×O×OH×OW; all at least 1.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +26,11 @@ pub struct Conv {
     pub axes: [Axis; 2],
 }
 
+/// Multiply-adds from which a second thread pays for being woken.
+const PARALLEL: usize = 1 << 19;
+/// Parts of the batch whose weight gradients are added up apart.
+const PARTS: usize = 8;
+
 impl Conv {
     /// Input channels and output channels of one group.
     fn per_group(&self) -> (usize, usize) {
@@ -27,78 +41,469 @@ impl Conv {
         let [v, h] = &self.axes;
         (v.len * h.len, v.out * h.out, v.kernel * h.kernel)
     }
-    /// Calls `f(input offset, output offset)` for all places in one plane at which tap `t` meets the image.
-    fn meet(&self, t: usize, mut f: impl FnMut(usize, usize)) {
+    /// Whether all threads take part in a batch of `n` samples.
+    fn parallel(&self, n: usize) -> bool {
+        let (_, places, area) = self.planes();
+        n > 1 && n * self.out_channels * places * self.channels / self.groups * area >= PARALLEL
+    }
+    /// Writes the shift of each tap of each channel of a group.
+    fn taps(&self, frame: &Frame, to: &mut [usize]) {
         let [v, h] = &self.axes;
-        let (ky, kx) = (t / h.kernel, t % h.kernel);
-        for oy in v.meets(ky) {
-            for ox in h.meets(kx) {
-                f(v.at(oy, ky) * h.len + h.at(ox, kx), oy * h.out + ox);
-            }
+        let area = v.kernel * h.kernel;
+        for (k, to) in to.iter_mut().enumerate() {
+            let (i, t) = (k / area, k % area);
+            *to = frame.at(i, t / h.kernel * v.dilation, t % h.kernel * h.dilation);
         }
     }
 }
 
 /// `out = x ⋆ w (+ bias)`, one task per sample.
 pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &mut [S]) {
-    let ((ci, co), (plane, out_plane, area)) = (c.per_group(), c.planes());
-    out.par_chunks_mut(c.out_channels * out_plane).enumerate().for_each(|(n, out)| {
-        let x = &x[n * c.channels * plane..][..c.channels * plane];
-        for (o, out) in out.chunks_exact_mut(out_plane).enumerate() {
-            out.fill(bias.map_or(S::zero(), |b| b[o]));
-            for i in 0..ci {
-                let x = &x[(o / co * ci + i) * plane..][..plane];
-                for t in 0..area {
-                    let w = w[(o * ci + i) * area + t];
-                    c.meet(t, |a, b| out[b] += w * x[a]);
+    let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
+    let frame = Frame::of(&c.axes);
+    let terms = ci * area;
+    let samples = out.len() / (c.out_channels * places);
+    scratch::table(terms, |taps| {
+        c.taps(&frame, taps);
+        let taps = &*taps;
+        cut(c.parallel(samples), out, c.out_channels * places, |n, out| {
+            let x = &x[n * c.channels * plane..][..c.channels * plane];
+            scratch::with(ci * frame.len() + LONGEST, |source| {
+                for g in 0..c.groups {
+                    frame.fill(&x[g * ci * plane..][..ci * plane], source);
+                    let correlate = Correlate {
+                        filters: co,
+                        weights: &w[g * co * terms..],
+                        source,
+                        taps,
+                        pitch: frame.pitch,
+                        size: c.axes.map(|a| a.out),
+                        start: bias.map_or(Start::Zero, |b| Start::Rows(&b[g * co..])),
+                        plane: places,
+                        line: c.axes[1].out,
+                        step: 1,
+                    };
+                    correlate.run(&mut out[g * co * places..][..co * places]);
                 }
-            }
-        }
+            });
+        });
     });
+}
+
+/// The elements of an axis that one set of taps reaches from places of the output: those at `first`, `first + stride` …
+#[derive(Clone, Copy)]
+struct Reached {
+    /// The taps are those at this distance from the padded axis' start, modulo the stride.
+    residue: usize,
+    /// The place of tap 0 under the first element.
+    from: usize,
+    first: usize,
+    len: usize,
+}
+
+/// Calls `f` for each set of taps of an axis.
+fn reached(a: &Axis, mut f: impl FnMut(Reached)) {
+    for tap in 0..a.kernel {
+        let residue = tap * a.dilation % a.stride;
+        if (0..tap).any(|t| t * a.dilation % a.stride == residue) {
+            continue;
+        }
+        let from = a.padding.saturating_sub(residue).div_ceil(a.stride);
+        let end = (a.len + a.padding).saturating_sub(residue).div_ceil(a.stride);
+        if from < end {
+            f(Reached { residue, from, first: from * a.stride + residue - a.padding, len: end - from });
+        }
+    }
+}
+
+/// The taps of a set, each with how many places it is ahead.
+fn ahead(a: &Axis, residue: usize) -> impl Iterator<Item = (usize, usize)> {
+    let (stride, dilation) = (a.stride, a.dilation);
+    (0..a.kernel).filter(move |t| t * dilation % stride == residue).map(move |t| (t, t * dilation / stride))
 }
 
 /// ∂L/∂x from ∂L/∂out, one task per sample; of a convolution that is transposed, the forward pass. `bias`, if there is
 /// one, has a number per channel of the input.
 pub fn grad_input<S: Scalar>(c: &Conv, g: &[S], w: &[S], bias: Option<&[S]>, gx: &mut [S]) {
-    let ((ci, co), (plane, out_plane, area)) = (c.per_group(), c.planes());
-    gx.par_chunks_mut(c.channels * plane).enumerate().for_each(|(n, gx)| {
-        for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
-            gx.fill(bias.map_or(S::zero(), |b| b[i]));
-        }
-        for o in 0..c.out_channels {
-            let g = &g[(n * c.out_channels + o) * out_plane..][..out_plane];
-            for i in 0..ci {
-                let gx = &mut gx[(o / co * ci + i) * plane..][..plane];
-                for t in 0..area {
-                    let w = w[(o * ci + i) * area + t];
-                    c.meet(t, |a, b| gx[a] += w * g[b]);
+    let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
+    let [v, h] = c.axes;
+    let most = c.axes.map(|a| (a.reach() - 1) / a.stride);
+    let long = c.axes.map(|a| (a.len + a.padding).div_ceil(a.stride).max(a.out));
+    let frame = Frame {
+        size: c.axes.map(|a| a.out),
+        before: most,
+        stride: [1; 2],
+        rows: most[0] + long[0],
+        pitch: most[1] + long[1],
+    };
+    let samples = gx.len() / (c.channels * plane);
+    // The taps of all sets, one set after the other, and the weights in that order: groups, sets, channels, taps.
+    let all = co * area;
+    let sets = |f: &mut dyn FnMut(Reached, Reached, usize)| {
+        reached(&v, |y| {
+            reached(&h, |x| f(y, x, ahead(&v, y.residue).count() * ahead(&h, x.residue).count()));
+        });
+    };
+    scratch::table(all, |taps| {
+        scratch::with(c.groups * ci * all, |turned| {
+            let mut at = 0;
+            sets(&mut |y, x, area_of_set| {
+                let pairs = || ahead(&v, y.residue).flat_map(|a| ahead(&h, x.residue).map(move |b| (a, b)));
+                for o in 0..co {
+                    for (k, ((ky, ey), (kx, ex))) in pairs().enumerate() {
+                        let k = o * area_of_set + k;
+                        taps[at + k] = frame.at(o, y.from + most[0] - ey, x.from + most[1] - ex);
+                        for (i, turned) in turned.chunks_exact_mut(all).enumerate() {
+                            let (group, i) = (i / ci, i % ci);
+                            turned[at + k] = w[((group * co + o) * ci + i) * area + ky * h.kernel + kx];
+                        }
+                    }
                 }
-            }
-        }
+                at += co * area_of_set;
+            });
+            let (taps, turned) = (&*taps, &*turned);
+            cut(c.parallel(samples), gx, c.channels * plane, |n, gx| {
+                let g = &g[n * c.out_channels * places..][..c.out_channels * places];
+                for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
+                    gx.fill(bias.map_or(S::zero(), |b| b[i]));
+                }
+                scratch::with(co * frame.len() + LONGEST, |source| {
+                    for group in 0..c.groups {
+                        frame.fill(&g[group * co * places..][..co * places], source);
+                        let mut at = 0;
+                        sets(&mut |y, x, area_of_set| {
+                            let terms = co * area_of_set;
+                            let correlate = Correlate {
+                                filters: ci,
+                                weights: &turned[group * ci * all + at..],
+                                source,
+                                taps: &taps[at..][..terms],
+                                pitch: frame.pitch,
+                                size: [y.len, x.len],
+                                start: bias.map_or(Start::Zero, |b| Start::Rows(&b[group * ci..])),
+                                plane,
+                                line: v.stride * h.len,
+                                step: h.stride,
+                            };
+                            let from = group * ci * plane + y.first * h.len + x.first;
+                            correlate.run_strided(all, &mut gx[from..]);
+                            at += terms;
+                        });
+                    }
+                });
+            });
+        });
     });
 }
 
-/// ∂L/∂w from ∂L/∂out, one task per output channel; samples are added in order.
+/// One set of filters over planes laid out in a [`Frame`].
+struct Correlate<'a, S> {
+    filters: usize,
+    /// A row per filter.
+    weights: &'a [S],
+    source: &'a [S],
+    taps: &'a [usize],
+    pitch: usize,
+    /// Rows and columns of places.
+    size: [usize; 2],
+    start: Start<'a, S>,
+    /// From one filter's output to the next one's, from row to row, and from column to column.
+    plane: usize,
+    line: usize,
+    step: usize,
+}
+
+impl<S: Scalar> Correlate<'_, S> {
+    fn run(&self, out: &mut [S]) {
+        self.run_strided(self.taps.len(), out);
+    }
+
+    /// As [`Self::run`], with `row` weights from one filter to the next.
+    fn run_strided(&self, row: usize, out: &mut [S]) {
+        let ([h, w], width) = (self.size, simd::width::<S>());
+        // Vectors either lie in one row of places, the last over the one before, or run on over the columns between.
+        let flat = ((h - 1) * self.pitch + w).div_ceil(width);
+        let by_rows = h * w.div_ceil(width);
+        if self.step == 1 && w >= width && by_rows * 8 <= flat * 9 {
+            return simd::with(Along { correlate: self, row, vectors: by_rows, flat: false, stride: self.plane, out });
+        }
+        scratch::with(self.filters * flat * width, |wide| {
+            let stride = flat * width;
+            simd::with(Along { correlate: self, row, vectors: flat, flat: true, stride, out: wide });
+            for (f, wide) in wide.chunks_exact(stride).enumerate() {
+                for (y, wide) in wide.chunks(self.pitch).take(h).enumerate() {
+                    let out = &mut out[f * self.plane + y * self.line..];
+                    if self.step == 1 {
+                        out[..w].copy_from_slice(&wide[..w]);
+                    } else {
+                        out.iter_mut().step_by(self.step).zip(&wide[..w]).for_each(|(o, x)| *o = *x);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A [`Correlate`] cut into vectors of places.
+struct Along<'a, 'b, S> {
+    correlate: &'a Correlate<'a, S>,
+    row: usize,
+    vectors: usize,
+    flat: bool,
+    stride: usize,
+    out: &'b mut [S],
+}
+
+impl<S: Scalar> WithSimd for Along<'_, '_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<A: Simd>(self, a: A) {
+        let Along { correlate: c, row, vectors, flat, stride, out } = self;
+        let (width, [_, w]) = (S::width::<A>(), c.size);
+        let product = Product {
+            left: c.weights,
+            row: |i| i * row,
+            along: |k| k,
+            right: c.source,
+            down: |k| c.taps[k],
+            terms: c.taps.len(),
+            start: c.start,
+        };
+        let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
+        let per_row = w.div_ceil(width);
+        for first in (0..vectors).step_by(wide) {
+            let mut columns = [Column::default(); WIDE];
+            let own = wide.min(vectors - first);
+            for (j, column) in columns.iter_mut().enumerate().take(own) {
+                let v = first + j;
+                *column = if flat {
+                    Column { at: v * width, to: v * width, len: width }
+                } else {
+                    let (y, x) = (v / per_row, (v % per_row * width).min(w - width));
+                    Column { at: y * c.pitch + x, to: y * c.line + x, len: width }
+                };
+            }
+            product.run(a, 0..c.filters, &columns[..own], out, stride);
+        }
+    }
+}
+
+/// ∂L/∂w from ∂L/∂out. The batch is cut into parts; within each the samples are added in order, and then the parts.
 pub fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
-    let ((ci, co), (plane, out_plane, area)) = (c.per_group(), c.planes());
-    gw.par_chunks_mut(ci * area).enumerate().for_each(|(o, gw)| {
-        gw.fill(S::zero());
-        for (n, g) in g.chunks_exact(c.out_channels * out_plane).enumerate() {
-            let g = &g[o * out_plane..][..out_plane];
-            for (k, gw) in gw.iter_mut().enumerate() {
-                let (i, t) = (k / area, k % area);
-                let x = &x[(n * c.channels + o / co * ci + i) * plane..][..plane];
-                c.meet(t, |a, b| *gw += x[a] * g[b]);
+    let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
+    let frame = Frame::of(&c.axes);
+    let (terms, samples) = (ci * area, g.len() / (c.out_channels * places));
+    let width = simd::width_for::<S>(co);
+    let lanes = co.next_multiple_of(width);
+    let size = terms * lanes;
+    let several = samples.div_ceil(PARTS);
+    let parts = samples.div_ceil(several);
+    let parallel = c.parallel(samples);
+    scratch::table(terms + places, |table| {
+        let (taps, at) = table.split_at_mut(terms);
+        c.taps(&frame, taps);
+        for (k, at) in at.iter_mut().enumerate() {
+            *at = k / c.axes[1].out * frame.pitch + k % c.axes[1].out;
+        }
+        let (taps, at) = (&*taps, &*at);
+        scratch::with(parts * c.groups * size, |sums| {
+            cut(parallel, sums, size, |task, sums| {
+                let (part, group) = (task / c.groups, task % c.groups);
+                scratch::with(ci * frame.len() + LONGEST, |source| {
+                    scratch::with(places * lanes, |turned| {
+                        for n in part * several..((part + 1) * several).min(samples) {
+                            let x = &x[(n * c.channels + group * ci) * plane..][..ci * plane];
+                            let g = &g[(n * c.out_channels + group * co) * places..][..co * places];
+                            frame.fill(x, source);
+                            turn(g, co, lanes, turned);
+                            let kept = n > part * several;
+                            let (source, turned) = (&*source, &*turned);
+                            simd::with_for::<S, _>(
+                                co,
+                                Places { source, taps, at, turned, lanes, kept, sums: &mut *sums },
+                            );
+                        }
+                    });
+                });
+            });
+            let (first, rest) = sums.split_at_mut(c.groups * size);
+            cut(parallel, first, size.div_ceil(PARTS), |k, first| {
+                let from = k * size.div_ceil(PARTS);
+                for rest in rest.chunks_exact(c.groups * size) {
+                    vectorised(
+                        #[inline(always)]
+                        || first.iter_mut().zip(&rest[from..]).for_each(|(a, b)| *a += *b),
+                    );
+                }
+            });
+            let first = &*first;
+            blocks(gw, terms, first.len(), |o, gw| {
+                let from = o / co * size + o % co;
+                gw.iter_mut().zip(first[from..].iter().step_by(lanes)).for_each(|(g, s)| *g = *s);
+            });
+        });
+    });
+}
+
+/// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros.
+fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [S]) {
+    let places = g.len() / channels;
+    for (b, to) in to.chunks_mut(LONGEST * lanes).enumerate() {
+        let n = to.len() / lanes;
+        for o in 0..channels {
+            let g = &g[o * places + b * LONGEST..][..n];
+            for (j, x) in g.iter().enumerate() {
+                to[j * lanes + o] = *x;
             }
         }
-    });
+        if lanes > channels {
+            to.chunks_exact_mut(lanes).for_each(|to| to[channels..].fill(S::zero()));
+        }
+    }
+}
+
+/// The weight gradient of one sample: taps × channels, summed over places.
+struct Places<'a, S> {
+    source: &'a [S],
+    taps: &'a [usize],
+    /// Where each place lies under tap 0.
+    at: &'a [usize],
+    turned: &'a [S],
+    lanes: usize,
+    kept: bool,
+    sums: &'a mut [S],
+}
+
+impl<S: Scalar> WithSimd for Places<'_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<A: Simd>(self, a: A) {
+        let Places { source, taps, at, turned, lanes, kept, sums } = self;
+        let width = S::width::<A>();
+        let vectors = lanes / width;
+        let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
+        let product = Product {
+            left: source,
+            row: |i| taps[i],
+            along: |q| at[q],
+            right: turned,
+            down: |q| q * lanes,
+            terms: at.len(),
+            start: if kept { Start::Kept } else { Start::Zero },
+        };
+        for first in (0..vectors).step_by(wide) {
+            let mut columns = [Column::default(); WIDE];
+            let own = wide.min(vectors - first);
+            for (j, c) in columns.iter_mut().enumerate().take(own) {
+                let from = (first + j) * width;
+                *c = Column { at: from, to: from, len: width };
+            }
+            product.run(a, 0..taps.len(), &columns[..own], sums, lanes);
+        }
+    }
 }
 
 /// ∂L/∂bias: sums over samples and over the `plane` places of each channel.
 pub fn grad_bias<S: Scalar>(plane: usize, g: &[S], gb: &mut [S]) {
-    gb.fill(S::zero());
     let channels = gb.len();
-    for (k, g) in g.chunks_exact(plane).enumerate() {
-        gb[k % channels] += g.iter().copied().sum();
+    let samples = g.len() / (plane * channels);
+    blocks(gb, 1, g.len(), |c, gb| {
+        let planes = (0..samples).map(|n| sum(&g[(n * channels + c) * plane..][..plane], |x| x));
+        gb[0] = planes.fold(S::zero(), |a, b| a + b);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::elementwise::tests::with_threads;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Output and gradients over the definition's loops.
+    fn by_definition(c: &Conv, n: usize, x: &[f64], w: &[f64], g: &[f64]) -> [Vec<f64>; 3] {
+        let ((ci, co), (plane, places, area), [v, h]) = (c.per_group(), c.planes(), c.axes);
+        let [mut out, mut gx, mut gw] = [g.len(), x.len(), w.len()].map(|n| vec![0.0; n]);
+        for (n, o, i, t) in (0..n)
+            .flat_map(|n| (0..c.out_channels).map(move |o| (n, o)))
+            .flat_map(|(n, o)| (0..ci).flat_map(move |i| (0..area).map(move |t| (n, o, i, t))))
+        {
+            let (ky, kx) = (t / h.kernel, t % h.kernel);
+            for (oy, ox) in (0..v.out).flat_map(|oy| (0..h.out).map(move |ox| (oy, ox))) {
+                let y = (oy * v.stride + ky * v.dilation).wrapping_sub(v.padding);
+                let z = (ox * h.stride + kx * h.dilation).wrapping_sub(h.padding);
+                if y >= v.len || z >= h.len {
+                    continue;
+                }
+                let from = (n * c.channels + o / co * ci + i) * plane + y * h.len + z;
+                let to = (n * c.out_channels + o) * places + oy * h.out + ox;
+                let by = (o * ci + i) * area + t;
+                out[to] += w[by] * x[from];
+                gx[from] += w[by] * g[to];
+                gw[by] += x[from] * g[to];
+            }
+        }
+        [out, gx, gw]
+    }
+
+    fn computed<S: Scalar>(c: &Conv, x: &[S], w: &[S], g: &[S]) -> [Vec<S>; 3] {
+        let [mut out, mut gx, mut gw] = [g.len(), x.len(), w.len()].map(|n| vec![S::nan(); n]);
+        forward(c, x, w, None, &mut out);
+        grad_input(c, g, w, None, &mut gx);
+        grad_weight(c, x, g, &mut gw);
+        [out, gx, gw]
+    }
+
+    fn conv(channels: [usize; 2], groups: usize, axes: [[usize; 5]; 2]) -> Option<Conv> {
+        let [v, h] = axes.map(|[len, kernel, stride, padding, dilation]| {
+            let axis = Axis { len, out: 1, kernel, stride, padding, dilation };
+            axis.places().map(|out| Axis { out, ..axis })
+        });
+        Some(Conv { channels: channels[0] * groups, out_channels: channels[1] * groups, groups, axes: [v?, h?] })
+    }
+
+    /// Whole numbers, so that sums are exact in any order.
+    fn whole(n: usize, salt: usize) -> Vec<f64> {
+        (0..n).map(|i| ((i * 7 + salt) % 13) as f64 - 6.0).collect()
+    }
+
+    fn operands(c: &Conv, n: usize) -> [Vec<f64>; 3] {
+        let (plane, places, area) = c.planes();
+        let weights = c.out_channels * c.per_group().0 * area;
+        [whole(n * c.channels * plane, 1), whole(weights, 5), whole(n * c.out_channels * places, 3)]
+    }
+
+    proptest! {
+        #[test]
+        fn any_window_agrees_with_the_definition(
+            n in 1usize..4, channels in [1usize..4, 1usize..20], groups in 1usize..3,
+            v in [1usize..8, 1usize..4, 1usize..4, 0usize..4, 1usize..3],
+            h in [1usize..40, 1usize..4, 1usize..4, 0usize..4, 1usize..3],
+        ) {
+            if let Some(c) = conv(channels, groups, [v, h]) {
+                let [x, w, g] = operands(&c, n);
+                prop_assert_eq!(computed(&c, &x, &w, &g), by_definition(&c, n, &x, &w, &g));
+            }
+        }
+    }
+
+    #[test]
+    fn layers_of_known_networks_agree_and_have_the_same_bits_on_any_number_of_threads() {
+        for (channels, groups, size, [kernel, stride, padding]) in [
+            ([1, 6], 1, 28, [5, 1, 2]),
+            ([6, 16], 1, 14, [5, 1, 0]),
+            ([16, 16], 1, 32, [3, 1, 1]),
+            ([16, 32], 1, 32, [3, 2, 1]),
+            ([16, 32], 1, 32, [1, 2, 0]),
+            ([1, 1], 24, 16, [3, 1, 1]),
+        ] {
+            let axis = [size, kernel, stride, padding, 1];
+            let c = conv(channels, groups, [axis; 2]).expect("the window fits");
+            let [x, w, g] = operands(&c, 9);
+            assert_eq!(computed(&c, &x, &w, &g), by_definition(&c, 9, &x, &w, &g), "{c:?}");
+            let [x, w, g] = [x, w, g].map(|v| v.iter().map(|x| *x as f32 * 0.1).collect::<Vec<_>>());
+            let one = with_threads(1, || computed(&c, &x, &w, &g));
+            assert_eq!(one, with_threads(2, || computed(&c, &x, &w, &g)));
+            assert_eq!(one, with_threads(5, || computed(&c, &x, &w, &g)));
+        }
     }
 }

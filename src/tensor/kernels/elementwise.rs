@@ -86,6 +86,15 @@ pub(super) fn chunks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl 
     }
 }
 
+/// Calls `f(p, part)` for parts of `len` elements, on all threads if wanted.
+pub(super) fn cut<S: Scalar>(parallel: bool, data: &mut [S], len: usize, f: impl Fn(usize, &mut [S]) + Sync) {
+    if parallel {
+        data.par_chunks_mut(len).enumerate().for_each(|(p, part)| f(p, part));
+    } else {
+        data.chunks_mut(len).enumerate().for_each(|(p, part)| f(p, part));
+    }
+}
+
 /// `Σ f(a[i])`.
 pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {

@@ -6,6 +6,8 @@
 pub mod broadcast;
 pub mod conv;
 pub mod elementwise;
+mod frame;
+pub mod lanes;
 pub mod matmul;
 mod nest;
 pub mod norm;
@@ -14,4 +16,5 @@ pub mod reduce;
 mod scratch;
 pub mod simd;
 pub mod special;
+mod tile;
 pub mod window;

@@ -1,6 +1,8 @@
 //! Loops compiled for the vector registers of this machine, and the functions they need without branches.
 
+use super::lanes::Lanes;
 use pulp::Arch;
+use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
@@ -11,6 +13,51 @@ static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 #[inline(always)]
 pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     ARCH.dispatch(f)
+}
+
+/// Runs a kernel that is written for registers of any width on the widest of this machine.
+#[inline(always)]
+pub(super) fn with<K: pulp::WithSimd>(kernel: K) -> K::Output {
+    ARCH.dispatch(kernel)
+}
+
+/// Tells how many numbers fit into a register.
+struct Width<S>(PhantomData<S>);
+impl<S: Lanes> pulp::WithSimd for Width<S> {
+    type Output = usize;
+    #[inline(always)]
+    fn with_simd<A: pulp::Simd>(self, _: A) -> usize {
+        S::width::<A>()
+    }
+}
+
+/// How many numbers fit into the widest registers.
+pub(super) fn width<S: Lanes>() -> usize {
+    with(Width::<S>(PhantomData))
+}
+
+/// The registers of half the length, where `n` numbers do not fill more than one of those.
+#[cfg(target_arch = "x86_64")]
+fn half<S: Lanes>(n: usize) -> Option<pulp::x86::V3> {
+    match *ARCH {
+        Arch::V4(_) if n <= S::width::<pulp::x86::V3>() => pulp::x86::V3::try_new(),
+        _ => None,
+    }
+}
+
+/// As [`with`], for rows of `n` numbers: registers twice as long would be half empty.
+#[inline(always)]
+pub(super) fn with_for<S: Lanes, K: pulp::WithSimd>(n: usize, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(half) = half::<S>(n) {
+        return pulp::Simd::vectorize(half, kernel);
+    }
+    with(kernel)
+}
+
+/// How many numbers fit into the registers that [`with_for`] chooses.
+pub(super) fn width_for<S: Lanes>(n: usize) -> usize {
+    with_for::<S, _>(n, Width::<S>(PhantomData))
 }
 
 /// Adding and subtracting this rounds a number below 2²² to a whole one.

@@ -1,0 +1,187 @@
+//! The innermost loop of every product: a tile of results stays in registers while all of its terms are added.
+//!
+//! `c[i][j] = start + Σ_k left[row(i) + along(k)] · right[column(j) + down(k)]`, the terms in the order of k. Matrix
+//! products and convolutions differ only in where they find the numbers. As a result never depends on the tile it lies
+//! in, work may be cut anywhere without changing a bit.
+
+use crate::tensor::Scalar;
+use pulp::Simd;
+
+/// Vectors of results side by side in a tile, at most.
+pub(super) const WIDE: usize = 3;
+/// The longest vector.
+pub(super) const LONGEST: usize = 16;
+
+/// What the terms are added to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start<'a, S> {
+    /// Nothing.
+    Zero,
+    /// What is there already.
+    Kept,
+    /// A number per row.
+    Rows(&'a [S]),
+}
+
+/// Where the numbers of a product lie.
+pub(super) struct Product<'a, S, R, K, D> {
+    pub left: &'a [S],
+    /// Start of row i.
+    pub row: R,
+    /// From there to the factor of term k.
+    pub along: K,
+    pub right: &'a [S],
+    /// From a column to its factor of term k; a whole vector must lie there.
+    pub down: D,
+    /// Number of terms.
+    pub terms: usize,
+    pub start: Start<'a, S>,
+}
+
+/// A vector of results: where its column begins on the right, its place within each row of the output, and how many of
+/// its numbers are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Column {
+    pub at: usize,
+    pub to: usize,
+    pub len: usize,
+}
+
+/// The largest of `f` over a range.
+#[inline(always)]
+fn largest(range: std::ops::Range<usize>, f: impl Fn(usize) -> usize) -> usize {
+    range.fold(0, |most, k| most.max(f(k)))
+}
+
+/// Rows of the tallest tile that leaves registers for `wide` vectors of the right side.
+fn tallest<A: Simd>(wide: usize) -> usize {
+    match (A::REGISTER_COUNT >= 32, wide) {
+        (true, 1 | 2) | (false, 1) => 12,
+        (true, _) => 8,
+        (false, 2) => 6,
+        (false, _) => 4,
+    }
+}
+
+impl<S: Scalar, R, K, D> Product<'_, S, R, K, D>
+where
+    R: Fn(usize) -> usize,
+    K: Fn(usize) -> usize,
+    D: Fn(usize) -> usize,
+{
+    /// Rows `rows` of the product for up to [`WIDE`] vectors; row i begins at `i * stride` in `out`.
+    ///
+    /// # Panics
+    /// If a factor lies outside its side.
+    #[inline(always)]
+    pub fn run<A: Simd>(&self, a: A, rows: std::ops::Range<usize>, columns: &[Column], out: &mut [S], stride: usize) {
+        if self.terms > 0 && !rows.is_empty() {
+            let terms = 0..self.terms;
+            let left = largest(rows.clone(), &self.row) + largest(terms.clone(), &self.along);
+            let right = largest(terms, &self.down) + columns.iter().map(|c| c.at).max().unwrap_or(0);
+            assert!(left < self.left.len(), "every left factor is there");
+            assert!(right + S::width::<A>() <= self.right.len(), "every vector of the right side is there");
+        }
+        match columns {
+            [] => {}
+            [x] => self.rows(a, rows, [*x], out, stride),
+            [x, y] => self.rows(a, rows, [*x, *y], out, stride),
+            [x, y, z, ..] => self.rows(a, rows, [*x, *y, *z], out, stride),
+        }
+    }
+
+    #[inline(always)]
+    fn rows<A: Simd, const N: usize>(
+        &self,
+        a: A,
+        rows: std::ops::Range<usize>,
+        columns: [Column; N],
+        out: &mut [S],
+        stride: usize,
+    ) {
+        let most = tallest::<A>(N);
+        let (mut i, mut left) = (rows.start, rows.len());
+        while left > 0 {
+            // Tiles of nearly the same height.
+            let tall = left.div_ceil(left.div_ceil(most));
+            let out = &mut out[i * stride..];
+            let done = match tall {
+                9..=12 if left >= 12 && most >= 12 => self.tile::<A, 12, N>(a, i, columns, out, stride),
+                7.. if left >= 8 && most >= 8 => self.tile::<A, 8, N>(a, i, columns, out, stride),
+                5.. if left >= 6 && most >= 6 => self.tile::<A, 6, N>(a, i, columns, out, stride),
+                4.. => self.tile::<A, 4, N>(a, i, columns, out, stride),
+                3 => self.tile::<A, 3, N>(a, i, columns, out, stride),
+                2 => self.tile::<A, 2, N>(a, i, columns, out, stride),
+                _ => self.tile::<A, 1, N>(a, i, columns, out, stride),
+            };
+            (i, left) = (i + done, left - done);
+        }
+    }
+
+    /// Rows `i..i + M`, of which the first begins at the start of `out`; returns M.
+    #[inline(always)]
+    fn tile<A: Simd, const M: usize, const N: usize>(
+        &self,
+        a: A,
+        i: usize,
+        columns: [Column; N],
+        out: &mut [S],
+        stride: usize,
+    ) -> usize {
+        let width = S::width::<A>();
+        let mut rows = [&self.left[..0]; M];
+        for (k, row) in rows.iter_mut().enumerate() {
+            *row = &self.left[(self.row)(i + k)..];
+        }
+        let zero = S::splat(a, S::zero());
+        let mut sums = [[zero; N]; M];
+        for r in 0..M {
+            for (j, c) in columns.iter().enumerate() {
+                sums[r][j] = match self.start {
+                    Start::Zero => zero,
+                    Start::Kept => part::<A, S>(&out[r * stride + c.to..][..c.len]),
+                    Start::Rows(x) => S::splat(a, x[i + r]),
+                };
+            }
+        }
+        for k in 0..self.terms {
+            let (along, down) = ((self.along)(k), (self.down)(k));
+            let mut right = [zero; N];
+            for (j, c) in columns.iter().enumerate() {
+                // SAFETY: `run` has found the largest position below a vector's length from the end.
+                right[j] = S::load::<A>(unsafe { self.right.get_unchecked(c.at + down..c.at + down + width) });
+            }
+            for r in 0..M {
+                // SAFETY: `run` has found the largest position to be inside; those of the closures depend on k only.
+                let left = S::splat(a, unsafe { *rows[r].get_unchecked(along) });
+                for j in 0..N {
+                    sums[r][j] = S::fma(a, left, right[j], sums[r][j]);
+                }
+            }
+        }
+        for r in 0..M {
+            for (j, c) in columns.iter().enumerate() {
+                let to = &mut out[r * stride + c.to..][..c.len];
+                if c.len == width {
+                    S::store::<A>(sums[r][j], to);
+                } else {
+                    let mut all = [S::zero(); LONGEST];
+                    S::store::<A>(sums[r][j], &mut all);
+                    to.copy_from_slice(&all[..c.len]);
+                }
+            }
+        }
+        M
+    }
+}
+
+/// A vector that may not be full.
+#[inline(always)]
+fn part<A: Simd, S: Scalar>(from: &[S]) -> S::Of<A> {
+    if from.len() >= S::width::<A>() {
+        return S::load::<A>(from);
+    }
+    let mut all = [S::zero(); LONGEST];
+    all[..from.len()].copy_from_slice(from);
+    S::load::<A>(&all)
+}
