@@ -1,7 +1,7 @@
 //! One training step (forward, loss, backward, update; the batch in memory) of five reference workloads.
 //!
 //! Prints one line each: workload, threads, median and best time in µs. `benches/compare` runs it beside PyTorch.
-//! `cargo bench --bench steps [-- WORKLOAD …]`
+//! `cargo bench --bench steps [-- [--seconds S] WORKLOAD …]`
 
 use chainrule::engine::{Pass, Plan, Weights};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
@@ -42,6 +42,26 @@ impl Net {
             }
         }
         at
+    }
+    fn conv(&mut self, from: NodeId, n: i64, [kernel, stride, padding]: [i64; 3], bias: bool) -> NodeId {
+        let int = |name, n| (name, Value::Int(n));
+        let window = [int("kernel_size", kernel), int("stride", stride), int("padding", padding)];
+        let params = [&window[..], &[int("out_channels", n), ("bias", Value::Bool(bias))]].concat();
+        self.add("conv2d", &[from], &params)
+    }
+    /// A convolution without bias, normalised.
+    fn normed(&mut self, from: NodeId, n: i64, window: [i64; 3]) -> NodeId {
+        let z = self.conv(from, n, window, false);
+        self.add("batch_norm2d", &[z], &[])
+    }
+    /// Two convolutions and a way around them.
+    fn block(&mut self, from: NodeId, n: i64, stride: i64) -> NodeId {
+        let z = self.normed(from, n, [3, stride, 1]);
+        let z = self.add("relu", &[z], &[]);
+        let z = self.normed(z, n, [3, 1, 1]);
+        let around = if stride == 1 { from } else { self.normed(from, n, [1, stride, 0]) };
+        let z = self.add("add", &[z, around], &[]);
+        self.add("relu", &[z], &[])
     }
     fn loss(mut self, kind: &str, at: NodeId) -> Graph {
         let y = self.add("target", &[], &[]);
@@ -92,11 +112,36 @@ fn workloads() -> Vec<Workload> {
     let graph = n.loss("cross_entropy_loss", z);
     let rule = Optimizer::sgd(1e-2).with("momentum", 0.9);
     all.push(Workload { name: "wide_mlp", graph, features: vec![784], classes: 10, batch: 256, rule });
+    let mut n = Net::new();
+    let mut z = n.add("input", &[], &[]);
+    for (filters, padding) in [(6, 2), (16, 0)] {
+        z = n.conv(z, filters, [5, 1, padding], true);
+        z = n.add("relu", &[z], &[]);
+        z = n.add("max_pool2d", &[z], &[]);
+    }
+    z = n.add("flatten", &[z], &[]);
+    let z = n.mlp(z, "relu", &[120, 84, 10]);
+    let graph = n.loss("cross_entropy_loss", z);
+    let rule = Optimizer::adam(1e-3);
+    all.push(Workload { name: "lenet", graph, features: vec![1, 28, 28], classes: 10, batch: 64, rule });
+    let mut n = Net::new();
+    let x = n.add("input", &[], &[]);
+    let z = n.normed(x, 16, [3, 1, 1]);
+    let mut z = n.add("relu", &[z], &[]);
+    for (filters, stride) in [(16, 1), (32, 2), (64, 2)] {
+        z = n.block(z, filters, stride);
+    }
+    let z = n.add("adaptive_avg_pool2d", &[z], &[("output_size", Value::Int(1))]);
+    let z = n.add("flatten", &[z], &[]);
+    let z = n.linear(z, 10);
+    let graph = n.loss("cross_entropy_loss", z);
+    let rule = Optimizer::sgd(1e-2).with("momentum", 0.9);
+    all.push(Workload { name: "resnet8", graph, features: vec![3, 32, 32], classes: 10, batch: 32, rule });
     all
 }
 
 /// Times of single steps in seconds, sorted.
-fn measure(w: &Workload) -> Vec<f64> {
+fn measure(w: &Workload, seconds: f64) -> Vec<f64> {
     let mut axes = vec![Dim::Batch];
     axes.extend(w.features.iter().map(|n| Dim::Fixed(*n)));
     let target = if w.classes > 0 { Shape(vec![Dim::Batch]) } else { Shape(vec![Dim::Batch, Dim::Fixed(1)]) };
@@ -123,7 +168,7 @@ fn measure(w: &Workload) -> Vec<f64> {
     let several = (warm / 300).max(1);
     let mut times = Vec::new();
     let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(2) {
+    while begin.elapsed() < Duration::from_secs_f64(seconds) {
         let at = Instant::now();
         for _ in 0..several {
             step();
@@ -135,11 +180,16 @@ fn measure(w: &Workload) -> Vec<f64> {
 }
 
 fn main() {
-    let chosen: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let mut chosen: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let mut seconds = 2.0;
+    if let Some(at) = chosen.iter().position(|a| a == "--seconds") {
+        let given = chosen.drain(at..chosen.len().min(at + 2)).next_back();
+        seconds = given.and_then(|s| s.parse().ok()).expect("--seconds is followed by a number");
+    }
     for threads in [1, chainrule::engine::threads()] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         for w in workloads().iter().filter(|w| chosen.is_empty() || chosen.iter().any(|c| c == w.name)) {
-            let times = pool.install(|| measure(w));
+            let times = pool.install(|| measure(w, seconds));
             let (median, best) = (times[times.len() / 2], times[0]);
             println!("{:12} threads {threads} median {:10.2} us best {:10.2} us", w.name, median * 1e6, best * 1e6);
         }
