@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "cli/stops.rs"]
+mod stops;
+
 /// A folder with the shipped projects, in which commands are run.
 struct Shell(tempfile::TempDir);
 
@@ -37,8 +40,12 @@ impl Shell {
         std::fs::write(self.path(name), text).expect("a file");
     }
     fn run(&self, line: &str) -> Ran {
+        self.args(&line.split_whitespace().collect::<Vec<_>>())
+    }
+    /// As [`Shell::run`], for arguments that hold blanks.
+    fn args(&self, args: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chainrule"));
-        let done = command.args(line.split_whitespace()).current_dir(self.0.path()).output().expect("it starts");
+        let done = command.args(args).current_dir(self.0.path()).output().expect("it starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         Ran { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
     }

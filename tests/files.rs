@@ -197,7 +197,7 @@ proptest! {
     fn every_project_comes_back_from_its_text(
         graph in graph(), data in data(), train in train(), notes in any::<String>(), weights in weights()
     ) {
-        let document = Document { graph, data, train, notes };
+        let document = Document { graph, data, train, notes, ..Document::default() };
         let weights = (!weights.is_empty()).then_some(weights);
         let project = Project { document, weights, warnings: Vec::new() };
         let text = to_text(&project);

@@ -109,3 +109,17 @@ fn mutated_formulas_are_read_or_refused() {
         [b"sin(2pi*x)", b"-x^2^0.5 + 3(x-1)/2", b"max(min(x, 1), tanh(x))", "2π exp(-x)".as_bytes(), b"((x))"];
     mutated(&seeds, 8000, entry::formula);
 }
+
+#[test]
+fn mutated_conditions_are_read_or_refused() {
+    let seeds: [&[u8]; 7] = [
+        b"max(abs(grad)) > 10 and not any_nan(hidden 1.weight.grad)",
+        b"loss > 1.2 * loss.previous or batch == 17 && hits >= 3",
+        b"dead(value) > 0.5",
+        b"saturated(tanh 1.value) <= 1e-3",
+        b"std(input[0].grad - input.grad) / -(lr + 2.5) != epoch",
+        b"((step))",
+        "norm(weight) ≥ 3 × max(1, 2)".as_bytes(),
+    ];
+    mutated(&seeds, 8000, entry::expr);
+}

@@ -12,6 +12,7 @@ mod ops;
 mod probe;
 mod run;
 mod step;
+mod stops;
 mod table;
 mod tensors;
 mod train;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 /// What `step` asks beyond walking.
 #[derive(clap::Args, Debug, Default)]
+#[group(id = "probe")]
 pub struct Args {
     /// Try another number, such as `hidden 1.output[0,3]=0.9`, and print what changes, old → new. Any element of an
     /// output, an output.grad, a weight or a weight's grad; may be given several times. The walk then ends before the

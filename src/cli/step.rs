@@ -1,6 +1,7 @@
 //! `step`: the tape as text.
 
 use crate::cli::run::load;
+use crate::cli::stops;
 use crate::cli::table::number;
 use crate::cli::{Usage, probe};
 use crate::engine::{Instruction, Phase};
@@ -15,6 +16,10 @@ use std::path::PathBuf;
 ///
 /// Each line is one instruction; below it what it computed: shape, norm, range, and the numbers of tensors of up
 /// to 16 elements. Without --steps and --until it is one whole batch.
+///
+/// With --break or --stops the network trains at full speed until a breakpoint stops it; then it says where and why, and
+/// what is watched. A condition compares numbers made of tensors and figures: max(abs(grad)) > 10, norm(weight.grad) <
+/// 1e-6, any_nan(value), dead(value) > 0.5, loss > 1.2 * loss.previous, batch == 17, hits == 3.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The project.
@@ -35,6 +40,8 @@ pub struct Args {
     explain: Vec<String>,
     #[command(flatten)]
     probe: probe::Args,
+    #[command(flatten)]
+    stops: stops::StopArgs,
 }
 
 /// Tensors up to this length are printed.
@@ -49,26 +56,44 @@ pub fn run(args: &Args) -> Result<bool> {
     let steps = args.steps.unwrap_or(if until.is_some() { session.program().len() } else { args.probe.end(&session) });
     let mut out = std::io::stdout().lock();
     let mut timeline = Timeline::default();
+    let shown = stops::Shown::new(&args.stops, &loaded.project.document, &mut session)?;
+    if shown.running() {
+        shown.run(&mut session, &mut timeline, &mut out)?;
+        return back(args, &mut session, &mut timeline, &shown, &mut out);
+    }
     for k in 0..steps {
         timeline.record(&session);
         let Some(done) = session.advance() else { break };
         show(&session, k + 1, done, &mut out)?;
+        shown.watches(&mut session, &mut out)?;
         if until.is_some_and(|(node, phase)| done.node == node && phase.is_none_or(|p| p == done.phase)) {
             break;
         }
     }
+    back(args, &mut session, &mut timeline, &shown, &mut out)
+}
+
+/// Takes back what was asked for, and says what the loss is.
+fn back(
+    args: &Args,
+    session: &mut Session<f32>,
+    timeline: &mut Timeline<f32>,
+    shown: &stops::Shown,
+    out: &mut dyn Write,
+) -> Result<bool> {
     if let Some(n) = args.back {
-        let taken = (0..n).take_while(|_| timeline.back(&mut session, Granularity::Node)).count();
+        let taken = (0..n).take_while(|_| timeline.back(session, Granularity::Node)).count();
         let cursor = if session.at_rest() { 0 } else { session.cursor() };
         writeln!(out, "back {taken}: batch {}, before instruction {}", session.steps() + 1, cursor + 1)?;
         if let Some(done) = cursor.checked_sub(1).map(|at| session.program()[at]) {
-            show(&session, cursor, done, &mut out)?;
+            show(session, cursor, done, out)?;
         }
+        shown.watches(session, out)?;
     }
     for element in &args.explain {
-        crate::cli::explain::print(&session, element, &mut out)?;
+        crate::cli::explain::print(session, element, out)?;
     }
-    args.probe.run(&mut session, &mut out)?;
+    args.probe.run(session, out)?;
     let (plan, pass) = session.current();
     if let Some(loss) = pass.total_loss(plan) {
         writeln!(out, "total loss {loss}")?;
@@ -130,19 +155,24 @@ fn show(session: &Session<f32>, number: usize, done: Instruction, out: &mut dyn 
 
 fn tensor(label: &str, view: Option<View<f32>>, out: &mut dyn Write) -> Result<()> {
     let Some(view) = view else { return Ok(()) };
-    let s = Stats::of(view.data);
+    let numbers: Vec<f64> = view.data.iter().take(SHOWN + 1).map(|x| f64::from(*x)).collect();
+    numbers_of(label, view.shape, &Stats::of(view.data), &numbers, out)
+}
+
+/// A tensor in words: its figures, and its first numbers if these are all of up to 16.
+pub(super) fn numbers_of(label: &str, shape: &[usize], s: &Stats, first: &[f64], out: &mut dyn Write) -> Result<()> {
     let bad = if s.bad > 0 { format!("  {} NaN or infinite", s.bad) } else { String::new() };
     writeln!(
         out,
         "        {label}  {}  norm {}  from {} to {}{bad}",
-        shape_text(view.shape),
+        shape_text(shape),
         number(s.norm),
         number(s.min),
         number(s.max)
     )?;
-    if view.data.len() <= SHOWN {
-        let columns = view.rows_cols().1.max(1);
-        for row in view.data.chunks(columns) {
+    if shape.iter().product::<usize>() <= SHOWN {
+        let columns = shape.last().copied().unwrap_or(1).max(1);
+        for row in first.chunks(columns) {
             let row: Vec<String> = row.iter().map(|x| format!("{x:>12.6}")).collect();
             writeln!(out, "        {}", row.join(" "))?;
         }

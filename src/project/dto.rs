@@ -3,6 +3,7 @@
 use crate::data::DataConfig;
 use crate::graph::{Frame, Graph, Node, NodeId, Tuning, Wire};
 use crate::ops::Params;
+use crate::project::dto_stops::StopsV1;
 use crate::project::{Document, Project, check};
 use crate::train::TrainConfig;
 use base64::Engine as _;
@@ -38,6 +39,8 @@ pub struct FileV1 {
     pub data: DataConfig,
     #[serde(default)]
     pub train: TrainConfig,
+    #[serde(default, skip_serializing_if = "StopsV1::is_empty")]
+    pub stops: StopsV1,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<WeightV1>,
 }
@@ -144,6 +147,7 @@ impl From<&Project> for FileV1 {
             frames: d.graph.frames().to_vec(),
             data: d.data.clone(),
             train: d.train.clone(),
+            stops: StopsV1::from(&d.stops),
             weights: weights.collect(),
         }
     }
@@ -166,6 +170,7 @@ impl FileV1 {
         let wires = check::wires(&nodes, self.wires.iter().map(wire).collect(), &mut warnings);
         let graph = Graph::restore(nodes, wires, self.frames, self.next_id).map_err(|e| e.to_string())?;
         check::acyclic(&graph)?;
+        let stops = self.stops.into_stops(&graph, &mut warnings);
         let mut weights = crate::engine::WeightMap::new();
         for w in self.weights {
             let elements = w.shape.iter().try_fold(1usize, |a, n| a.checked_mul(*n));
@@ -189,7 +194,7 @@ impl FileV1 {
                 warnings.push(format!("weight \"{}\" of node {} starts afresh: {why}", w.name, w.node));
             }
         }
-        let document = Document { graph, data: self.data, train: self.train, notes: self.notes };
+        let document = Document { graph, data: self.data, train: self.train, notes: self.notes, stops };
         Ok(Project { document, weights: (!weights.is_empty()).then_some(weights), warnings })
     }
 }

@@ -8,6 +8,7 @@ use crate::data::DataConfig;
 use crate::graph::{Edit, EditError, Graph, Impact, NodeId};
 use crate::project::Document;
 use crate::train::TrainConfig;
+use crate::train::stops::Stops;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub enum Change {
     Data(DataConfig),
     /// Of the training settings.
     Train(TrainConfig),
+    /// Of breakpoints and watches.
+    Stops(Stops),
 }
 
 impl Change {
@@ -29,6 +32,7 @@ impl Change {
             Change::Graph(e) => e.label(),
             Change::Data(d) => format!("Data: {}", d.label()),
             Change::Train(_) => "Training settings".into(),
+            Change::Stops(_) => "Change breakpoints".into(),
         }
     }
     /// How much must be made anew.
@@ -36,7 +40,7 @@ impl Change {
         match self {
             Change::Graph(e) => e.impact(),
             Change::Data(_) => Impact::Structure,
-            Change::Train(_) => Impact::Settings,
+            Change::Train(_) | Change::Stops(_) => Impact::Settings,
         }
     }
 }
@@ -81,12 +85,19 @@ impl History {
     /// # Errors
     /// If the change does not fit; nothing is changed then.
     pub fn apply(&mut self, change: Change) -> Result<Impact, EditError> {
-        let (label, impact) = (change.label(), change.impact());
+        let (mut label, impact) = (change.label(), change.impact());
         let mut next = (*self.now).clone();
         match change {
-            Change::Graph(edit) => next.graph.apply(&edit)?,
+            Change::Graph(edit) => {
+                next.graph.apply(&edit)?;
+                next.stops.follow(&self.now.graph, &next.graph);
+            }
             Change::Data(data) => next.data = data,
             Change::Train(train) => next.train = train,
+            Change::Stops(stops) => {
+                label = next.stops.difference(&stops).into();
+                next.stops = stops;
+            }
         }
         if next == *self.now {
             return Ok(Impact::Placement);

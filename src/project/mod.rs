@@ -2,6 +2,7 @@
 
 mod check;
 mod dto;
+mod dto_stops;
 mod file;
 mod history;
 pub mod recovery;
@@ -17,6 +18,7 @@ use crate::data::DataConfig;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
 use crate::train::TrainConfig;
+use crate::train::stops::Stops;
 
 /// Everything that undo covers: the project without its weights.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +31,8 @@ pub struct Document {
     pub train: TrainConfig,
     /// What the author says of it.
     pub notes: String,
+    /// Where a run stops, and what is watched.
+    pub stops: Stops,
 }
 
 /// A document with its trained weights, as it is kept in a file.

@@ -18,6 +18,7 @@ mod scores;
 mod session;
 mod shots;
 mod snapshot;
+pub mod stops;
 mod surface;
 mod timeline;
 mod watch;
@@ -41,7 +42,7 @@ pub use scores::{ClassScore, class_scores, macro_score};
 pub use session::{Again, Part, Report, Session, SessionError, StepReport, TWICE};
 pub use snapshot::{
     Arrival, DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot,
-    Terms, Thumb, Want,
+    Terms, Thumb, Want, WireShot,
 };
 pub use surface::{Axes, Surface, SurfaceJob, SurfaceWant, WeightElement};
 pub use timeline::Timeline;

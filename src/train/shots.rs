@@ -1,10 +1,12 @@
 //! Building a snapshot from a session.
 
 use crate::engine::{Pass, Phase, Plan};
-use crate::graph::{Node, NodeId};
+use crate::graph::{Node, NodeId, Wire};
 use crate::ops::Precision;
 use crate::tensor::{Stats, View};
-use crate::train::{Arrival, Inspected, NodeShot, NodeState, Profile, Session, TensorRef, TensorShot, Thumb, Want};
+use crate::train::{
+    Arrival, Inspected, NodeShot, NodeState, Profile, Session, TensorRef, TensorShot, Thumb, Want, WireShot,
+};
 use std::collections::BTreeMap;
 
 /// Rows and columns of a node's small picture.
@@ -12,6 +14,8 @@ const SIDE: usize = 16;
 /// Elements of a tensor that the inspector gets.
 const MOST: usize = 4096;
 const BINS: usize = 32;
+/// Elements told of what a wire carries.
+const WIRE: usize = 6;
 
 fn thumb<S: Precision>(v: &View<S>) -> Thumb {
     let (rows, cols) = v.rows_cols();
@@ -146,5 +150,14 @@ impl<S: Precision> Session<S> {
         let contributions =
             parts.filter_map(|(c, pin)| Some((name(c), Stats::of(pass.input_grad(plan, c, pin)?.data)))).collect();
         Some(Inspected { node: id, tensors, contributions })
+    }
+
+    /// The numbers on a wire.
+    pub(super) fn wire_shot(&self, wire: Wire) -> Option<WireShot> {
+        let (plan, pass) = self.current();
+        let few = |v: View<S>| (v.data.iter().take(WIRE).map(|x| x.to64()).collect(), Stats::of(v.data));
+        let shape = self.inference().shape(wire.from)?.concrete(plan.batch());
+        let value = pass.value(plan, wire.from).map(few);
+        Some(WireShot { wire, shape, value, grad: pass.input_grad(plan, wire.to, wire.input).map(few) })
     }
 }

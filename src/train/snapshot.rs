@@ -1,8 +1,9 @@
 //! What the worker tells the window: figures and small pictures, never the whole memory.
 
 use crate::engine::{Explanation, Instruction};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Wire};
 use crate::tensor::Stats;
+use crate::train::stops::{Probe, StopShot, WatchShot};
 use crate::train::{
     AutogradShot, Cost, GradTrack, IntoRef, IntoShot, Metrics, Point, Scatter, ScatterOf, Surface, SurfaceWant, WhatIf,
 };
@@ -34,6 +35,10 @@ pub struct Want {
     pub autograd: bool,
     /// The loss over two coordinates of the weights.
     pub surface: Option<SurfaceWant>,
+    /// The wire whose numbers are shown.
+    pub wire: Option<Wire>,
+    /// The condition that is being typed.
+    pub probe: Option<Probe>,
 }
 
 impl Default for Want {
@@ -50,6 +55,8 @@ impl Default for Want {
             costs: false,
             autograd: false,
             surface: None,
+            wire: None,
+            probe: None,
         }
     }
 }
@@ -212,6 +219,19 @@ pub struct FittedCurve {
     pub label: String,
 }
 
+/// The numbers on a wire.
+#[derive(Clone, Debug)]
+pub struct WireShot {
+    /// Which wire.
+    pub wire: Wire,
+    /// Lengths of the axes of what it carries.
+    pub shape: Vec<usize>,
+    /// First elements and statistics of its value, once computed in this batch.
+    pub value: Option<(Vec<f64>, Stats)>,
+    /// The same of the gradient that comes back along it.
+    pub grad: Option<(Vec<f64>, Stats)>,
+}
+
 /// What a chosen element came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Terms {
@@ -290,4 +310,12 @@ pub struct Snapshot {
     pub surface: Option<Arc<Surface>>,
     /// The instruction that is opened.
     pub into: Option<IntoShot>,
+    /// The wire that was asked for.
+    pub wire: Option<WireShot>,
+    /// Breakpoints with their counts.
+    pub stops: Vec<StopShot>,
+    /// Watches with their values.
+    pub watches: Vec<WatchShot>,
+    /// What the condition that is being typed gives now, or what is wrong in it.
+    pub probe: Option<(Result<String, String>, Probe)>,
 }

@@ -105,6 +105,16 @@ pub enum Action {
 
     /// Trains, or pauses.
     TogglePlay,
+    /// Trains until paused, or until a breakpoint.
+    Continue,
+    /// Trains up to the next instruction of the selected node.
+    RunToNode,
+    /// Puts a breakpoint on the selected node, or takes it off.
+    ToggleBreakpoint,
+    /// Takes all breakpoints off.
+    ClearStops,
+    /// Watches the gradient of the selected node.
+    AddWatch,
     /// Runs up to the next border of this kind and stops.
     Step(Granularity),
     /// Takes back what a step of this kind did.

@@ -7,7 +7,7 @@ use crate::ui::canvas::Canvas;
 use crate::ui::files::Files;
 use crate::ui::loading::Loading;
 use crate::ui::modal::Overlay;
-use crate::ui::panel::{self, Dock, Inspector};
+use crate::ui::panel::{self, Dock, Inspector, StopsPanel};
 use crate::ui::search::NodeSearch;
 use crate::ui::state::State;
 use crate::ui::toast::{Toasts, Tone};
@@ -42,6 +42,7 @@ pub struct App {
     pub(super) canvas: Canvas,
     pub(super) dock: Dock,
     pub(super) inspector: Inspector,
+    pub(super) stops_panel: StopsPanel,
     pub(super) actions: Vec<Action>,
     pub(super) overlays: Vec<Overlay>,
     pub(super) search: Option<NodeSearch>,
@@ -83,6 +84,7 @@ impl App {
             canvas: Canvas::new(),
             dock: Dock::new(),
             inspector: Inspector::new(),
+            stops_panel: StopsPanel::default(),
             actions: Vec::new(),
             overlays: Vec::new(),
             search: None,
@@ -147,6 +149,7 @@ impl App {
                     self.state.birth = birth.map(|b| *b);
                 }
                 said @ Notice::Said { .. } => self.said(said),
+                Notice::Stopped { revision, halt } if revision == self.state.revision => self.stopped(*halt),
                 Notice::Exported(weights, _) => self.exported(Some(weights)),
                 _ => {}
             }
@@ -158,6 +161,7 @@ impl App {
             self.apply(ctx, action);
         }
         self.follow_selection();
+        self.follow_wishes();
     }
 
     fn layout(&mut self, ui: &mut Ui) {
@@ -198,7 +202,7 @@ impl App {
                 if inside {
                     panel::into::ui(ui, &self.state, &mut self.actions);
                 } else {
-                    self.dock.ui(ui, &self.state, &mut self.actions);
+                    self.dock.ui(ui, &self.state, &mut self.stops_panel, &mut self.actions);
                 }
             });
         if !inside {

@@ -93,7 +93,10 @@ impl App {
                 let at = self.canvas.canvas_pos(screen);
                 self.search = Some(NodeSearch::new(self.state.graph(), at, screen, None));
             }
+            Action::ToggleBreakpoint | Action::ClearStops | Action::AddWatch => self.apply_stops(&action),
+            Action::RunToNode if self.state.failed.is_none() => self.apply_stops(&action),
             Action::TogglePlay
+            | Action::Continue
             | Action::Step(_)
             | Action::Back(_)
             | Action::Reset
@@ -171,7 +174,10 @@ impl App {
                 return self.toasts.push(Tone::Warning, format!("Cannot run: {why}"));
             }
             Action::TogglePlay if self.state.running() => Command::Pause,
-            Action::TogglePlay => Command::Run,
+            Action::TogglePlay | Action::Continue => {
+                self.state.halt = None;
+                Command::Run
+            }
             Action::Step(granularity) => Command::Step(granularity),
             Action::Back(granularity) => {
                 (self.state.bad, self.state.birth) = (None, None);
@@ -226,7 +232,7 @@ impl App {
     }
 
     /// Applies a change of the document and lets everything follow that depends on it.
-    fn change(&mut self, change: Change) {
+    pub(super) fn change(&mut self, change: Change) {
         match self.state.history.apply(change) {
             Ok(_) => self.sync(),
             Err(error) => self.toasts.push(Tone::Warning, error.to_string()),
@@ -311,6 +317,9 @@ impl App {
         if data {
             self.load_data(&new.data);
         }
+        if old.stops != new.stops {
+            self.send_stops();
+        }
         let (was, is) = (&old.train, &new.train);
         let start = was.seed != is.seed;
         if data || start || was.batch_size != is.batch_size || !same_computation(&old.graph, graph) {
@@ -339,12 +348,13 @@ impl App {
         }
         state.failed = obstacle(&inference, state.data_error.as_deref());
         state.inference = Arc::new(inference);
-        (state.bad, state.birth) = (None, None);
+        (state.bad, state.birth, state.halt) = (None, None, None);
         state.certified = None;
         state.into = None;
         state.trail.clear();
         state.want.into = None;
         state.revision += 1;
+        self.worker.send(Command::SetStops(Arc::new(document.stops.clone())));
         self.worker.send(Command::Load {
             revision: state.revision,
             graph: Arc::new(document.graph.clone()),

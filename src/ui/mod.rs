@@ -25,6 +25,7 @@ mod search;
 mod settings;
 pub mod shortcuts;
 pub mod state;
+mod stops;
 #[cfg(test)]
 mod tests;
 pub mod theme;

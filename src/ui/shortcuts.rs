@@ -181,6 +181,8 @@ static TABLE: &[ActionInfo] = commands![
         "Show the backward graph on the canvas: the same nodes with their grad_fn, arrows reversed, leaves as AccumulateGrad.";
     View 2 "Loss surface" [] Action::ShowPanel(PanelId::Surface), always, false,
         "The loss over two weights, or along two random directions, with the path of the run.";
+    View 2 "Stops" [ctrl_shift(Key::F9)] Action::ShowPanel(PanelId::Stops), always, false,
+        "Breakpoints with their conditions, and watches.";
     View 3 "Light or dark" [ctrl_shift(Key::L)] Action::ToggleTheme, always, false, "Change between the dark and the light theme.";
     View 3 "Larger text" [ctrl(Key::Plus), ctrl(Key::Equals), ctrl_shift(Key::Plus)] Action::TextLarger, always, true,
         "Make everything in the window larger, up to 150 %.";
@@ -193,7 +195,11 @@ static TABLE: &[ActionInfo] = commands![
     Graph 2 "Data…" [ctrl_shift(Key::D)] Action::ShowData, always, false, "Choose the data set and how it is split and scaled.";
     Graph 2 "Training…" [ctrl(Key::T)] Action::ShowTraining, always, false, "Choose optimiser, learning rate, batch size and seed.";
 
-    Run 0 "Train" [key(Key::Space), key(Key::F5)] Action::TogglePlay, trainable, false, "Train until paused.";
+    Run 0 "Train" [key(Key::Space)] Action::TogglePlay, trainable, false, "Train until paused.";
+    Run 0 "Continue" [key(Key::F5)] Action::Continue, |s| trainable(s) && !s.running(), false,
+        "Train until a breakpoint stops it. The one it stands at does not stop it again.";
+    Run 0 "Run to node" [ctrl(Key::F10)] Action::RunToNode, |s| trainable(s) && s.selected_one().is_some(), false,
+        "Train up to the next instruction of the selected node.";
     Run 0 "Reset" [key(Key::Home)] Action::Reset, trainable, false, "Start again from the same initial weights.";
     Run 1 "Step node" [key(Key::F10)] Action::Step(Granularity::Node), trainable, true,
         "Run one node, forward or backward, and stop. Inside a node: the next part, or the next element.";
@@ -204,12 +210,18 @@ static TABLE: &[ActionInfo] = commands![
         "Run to the end of the forward pass, of the backward pass or of the update.";
     Run 1 "Step batch" [key(Key::F7)] Action::Step(Granularity::Batch), trainable, true, "Run one training step on one batch.";
     Run 1 "Step epoch" [key(Key::F8)] Action::Step(Granularity::Epoch), trainable, true, "Run once through all training samples.";
-    Run 1 "To end of batch" [key(Key::F9)] Action::Step(Granularity::ToEnd), trainable, false, "Finish the batch that was begun.";
+    Run 1 "To end of batch" [ctrl(Key::F7)] Action::Step(Granularity::ToEnd), trainable, false, "Finish the batch that was begun.";
     Run 2 "Back one node" [shift(Key::F10)] Action::Back(Granularity::Node), trainable, true,
         "Take back the latest instruction, bit for bit: values, gradients, weights, optimiser and random masks.";
     Run 2 "Back one phase" [shift(Key::F6)] Action::Back(Granularity::Phase), trainable, true, "Go back to where this phase began.";
     Run 2 "Back one batch" [shift(Key::F7)] Action::Back(Granularity::Batch), trainable, true, "Go back to where this batch began, or the one before.";
     Run 2 "Back one epoch" [shift(Key::F8)] Action::Back(Granularity::Epoch), trainable, true, "Go back to where this epoch began, or the one before.";
+    Run 3 "Toggle breakpoint" [key(Key::F9)] Action::ToggleBreakpoint, |s| s.selected_one().is_some(), false,
+        "Stop before the next instruction of the selected node: in mid-batch the one it waits for, else its forward.";
+    Run 3 "Add watch" [shift(Key::F9)] Action::AddWatch, |s| s.selected_one().is_some(), false,
+        "Show the gradient of the selected node in a bubble and in the panel Stops.";
+    Run 3 "Remove all breakpoints" [] Action::ClearStops, |s| !s.document().stops.breakpoints.is_empty(), false,
+        "Take every breakpoint off.";
 
     Run 3 "Backward again" [] Action::BackwardAgain, trainable, false,
         "Call backward a second time on this batch. Without retain_graph this fails as in PyTorch, and says why.";

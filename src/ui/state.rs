@@ -3,6 +3,7 @@
 use crate::data::Dataset;
 use crate::graph::{Fragment, Graph, Inference, NodeId};
 use crate::project::{Document, History};
+use crate::train::stops::Halt;
 use crate::train::{Birth, Certified, IntoRef, NodeShot, Snapshot, Speed, Want};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -74,6 +75,8 @@ pub struct State {
     pub birth: Option<Birth>,
     /// Certificates of the gradients of the present document, once there are some.
     pub certified: Option<Arc<Certified>>,
+    /// The breakpoint that the run stands at.
+    pub halt: Option<Halt>,
     /// Whether the document is work recovered after a crash and not saved since.
     pub recovered: bool,
     /// Whether the canvas shows the backward graph.
@@ -111,6 +114,7 @@ impl State {
             bad: None,
             birth: None,
             certified: None,
+            halt: None,
             recovered: false,
             backward: false,
             retain_graph: false,

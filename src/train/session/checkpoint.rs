@@ -21,6 +21,7 @@ pub(in crate::train) struct Checkpoint<S> {
     sum: (f64, f64),
     /// `.grad` of all weights and what it is the sum of, where the next backward pass adds to it.
     grads: Option<Kept<S>>,
+    stops: crate::train::stops::Kept,
 }
 
 impl<S> Checkpoint<S> {
@@ -51,6 +52,7 @@ impl<S: Precision> Session<S> {
             step: self.step,
             sum: self.sum,
             grads: (!self.config.zero_grad).then(|| (self.weights.grads.clone(), self.ledger.sum)),
+            stops: self.keep_stops(),
         })
     }
 
@@ -69,5 +71,6 @@ impl<S: Precision> Session<S> {
             self.weights.grads.copy_from_slice(grads);
             self.ledger.sum = *sum;
         }
+        self.stops.restore(&c.stops);
     }
 }

@@ -3,6 +3,7 @@
 mod again;
 mod checkpoint;
 mod evaluate;
+mod halt;
 mod ledger;
 mod probe;
 mod whatif;
@@ -21,6 +22,7 @@ use crate::train::into::Before;
 use crate::train::metrics::{Metrics, prediction};
 use crate::train::record::{KEEP, thin};
 use crate::train::schedule::Pace;
+use crate::train::stops::Live;
 use crate::train::watch::Watch;
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
 use evaluate::{Sweep, evaluation_rows, loss_threshold};
@@ -119,6 +121,7 @@ pub struct Session<S> {
     /// Whether somebody looks at single instructions, so that the weights before an update are kept.
     watched: bool,
     before: Option<Before<S>>,
+    stops: Live,
 }
 
 impl<S: Precision> Session<S> {
@@ -200,6 +203,7 @@ impl<S: Precision> Session<S> {
             ledger: Ledger::default(),
             watched: false,
             before: None,
+            stops: Live::default(),
         };
         session.order.shuffle(0);
         session.moves.set_limits(session.config.limits);
@@ -229,6 +233,7 @@ impl<S: Precision> Session<S> {
         }
         self.pass.rewind();
         self.ledger = Ledger::default();
+        self.stops.reset();
     }
 
     /// The optimiser's settings and the epoch limit may change in mid-run; other settings need a new session.
@@ -429,6 +434,9 @@ impl<S: Precision> Session<S> {
         if self.watched {
             self.keep_before();
         }
+        if self.stops.armed() {
+            self.examine();
+        }
         let (plan, pass) = match &mut self.last {
             Some((plan, pass)) if self.short => (&*plan, pass),
             _ => (&self.plan, &mut self.pass),
@@ -512,6 +520,7 @@ impl<S: Precision> Session<S> {
         self.begun = false;
         let (plan, pass) = self.current();
         let (loss, size) = (pass.total_loss(plan).unwrap_or(f64::NAN), plan.batch() as f64);
+        self.stops_batch_ended(loss);
         self.sum.0 += loss * size;
         self.sum.1 += size;
         self.step += 1;

@@ -15,6 +15,7 @@ use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::{Diagnostic, Graph, NodeId};
 use crate::train::halt::Halt;
+use crate::train::stops::{self, Stops};
 use crate::train::{Birth, Certified, Order, Snapshot, TrainConfig, Want};
 use certifier::Shelf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -66,8 +67,12 @@ pub enum Command {
         /// Whether to start from new weights.
         fresh: bool,
     },
-    /// Train until told otherwise.
+    /// Train until told otherwise, or until a breakpoint.
     Run,
+    /// Train up to the next instruction of this node.
+    RunTo(NodeId),
+    /// Other breakpoints and watches.
+    SetStops(Arc<Stops>),
     /// Stop where it stands.
     Pause,
     /// Go a little and stop.
@@ -148,6 +153,13 @@ pub enum Notice {
         text: String,
         /// Whether it could not be done.
         fault: bool,
+    },
+    /// The run stopped at a breakpoint.
+    Stopped {
+        /// Of which revision.
+        revision: u64,
+        /// Where and why.
+        halt: Box<stops::Halt>,
     },
     /// There is nothing further back.
     AtStart {

@@ -133,6 +133,10 @@ impl Trainer {
             surface: self.slow.surface.clone(),
             terms: self.want.element.map(|of| Terms { of, made: s.take_apart(of, budget) }),
             into: self.want.into.and_then(|of| s.look_into(of, budget)),
+            wire: self.want.wire.and_then(|w| s.wire_shot(w)),
+            stops: s.stop_shots(),
+            watches: s.watch_shots(),
+            probe: self.want.probe.clone().map(|p| (s.try_out(&p), p)),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));

@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
 use crate::train::session::group;
+use crate::train::stops::{self, Stops};
 use crate::train::{Profile, Session, SessionError, Snapshot, SurfaceJob, Timeline, TrainConfig, Want};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
@@ -64,6 +65,7 @@ pub(super) struct Trainer {
     pub(super) halt: Halt,
     /// Commands that came in the course of a step, to be obeyed after it.
     pub(super) waiting: VecDeque<Command>,
+    pub(super) stops: Arc<Stops>,
 }
 
 impl Trainer {
@@ -107,6 +109,7 @@ impl Trainer {
             unfinished: false,
             halt,
             waiting: VecDeque::new(),
+            stops: Arc::default(),
         }
     }
 
@@ -168,6 +171,18 @@ impl Trainer {
         match command {
             Command::Load { revision, graph, data, config, weights, fresh } => {
                 self.load(revision, graph, data, config, weights, fresh);
+            }
+            Command::RunTo(node) => {
+                if let Some(s) = &mut self.session {
+                    s.run_to(Some(node));
+                    self.obey(Command::Run, inbox);
+                }
+            }
+            Command::SetStops(stops) => {
+                if let Some(s) = &mut self.session {
+                    s.set_stops(&stops);
+                }
+                self.stops = stops;
             }
             Command::Run if self.session.is_some() => {
                 if let Some(s) = &self.session
@@ -275,6 +290,7 @@ impl Trainer {
                     (None, Some(map)) if !fresh => _ = s.load_weights(map),
                     _ => {}
                 }
+                s.set_stops(&self.stops);
                 self.timeline.restart(&s);
                 self.session = Some(s);
                 self.begin_surface();
@@ -325,6 +341,15 @@ impl Trainer {
         self.running = false;
         self.rate.2 = 0.0;
         self.slow.at = None;
+        if let Some(s) = &mut self.session {
+            s.run_to(None);
+        }
+    }
+
+    /// The run stopped at a breakpoint.
+    fn stopped_at(&mut self, halt: stops::Halt) {
+        self.pause();
+        self.notify(Notice::Stopped { revision: self.revision, halt: Box::new(halt) });
     }
 
     pub(super) fn notify(&self, notice: Notice) {
@@ -336,6 +361,10 @@ impl Trainer {
     fn back(&mut self, by: Granularity) {
         let Some(s) = &mut self.session else { return };
         let moved = self.timeline.back(s, by);
+        // The breakpoint it comes back to does not stop it again.
+        if !s.at_rest() {
+            s.look();
+        }
         self.slow.at = None;
         self.reported_bad = false;
         if !moved && !s.halted() {
@@ -347,7 +376,12 @@ impl Trainer {
         let Some(s) = &mut self.session else { return };
         s.set_watched(g != Granularity::Epoch);
         match g {
-            Granularity::Node => _ = s.advance(),
+            Granularity::Node => {
+                s.advance();
+                if !s.at_rest() {
+                    s.look();
+                }
+            }
             Granularity::Phase => {
                 let phase = |s: &Session<f32>| s.next().map(|i| group(i.phase));
                 let (now, batch) = (phase(s), s.steps());
@@ -357,7 +391,8 @@ impl Trainer {
             Granularity::Batch | Granularity::ToEnd => {
                 let before = s.steps();
                 let done = |s: &Session<f32>| s.at_rest() && s.steps() > before;
-                if !self.want.costs || !batch(s, true, &mut self.profile) || !done(s) {
+                let timed = self.want.costs && !s.has_stops();
+                if !timed || !matches!(batch(s, true, &mut self.profile), Ok(true)) || !done(s) {
                     self.drive(inbox, false, done);
                 }
             }
@@ -377,7 +412,9 @@ impl Trainer {
     fn drive(&mut self, inbox: &Receiver<Command>, long: bool, done: impl Fn(&Session<f32>) -> bool) {
         while let Some(s) = &mut self.session {
             let known = !s.at_rest() && s.current().1.bad().is_some();
-            s.advance();
+            if let Some(halt) = s.go() {
+                return self.stopped_at(halt);
+            }
             if done(s) || !known && !s.at_rest() && s.current().1.bad().is_some() {
                 return;
             }
@@ -410,6 +447,7 @@ impl Trainer {
             return;
         };
         s.set_watched(matches!(self.speed, Speed::Nodes(_)));
+        let mut stopped = None;
         match self.speed {
             Speed::Full => {
                 while start.elapsed() < SLICE && !s.halted() {
@@ -418,7 +456,10 @@ impl Trainer {
                     if timed {
                         self.clocked = Instant::now();
                     }
-                    let whole = batch(s, timed, &mut self.profile);
+                    let whole = batch(s, timed, &mut self.profile).unwrap_or_else(|halt| {
+                        stopped = Some(halt);
+                        false
+                    });
                     let bad = s.current().1.bad().is_some();
                     if !whole || bad || (s.epoch() > epoch && ended(s, self.base, self.began).is_some()) {
                         break;
@@ -428,10 +469,14 @@ impl Trainer {
             }
             Speed::Steps(n) => {
                 let pause = Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
-                self.due = if batch(s, self.want.costs, &mut self.profile) { start + pause } else { Instant::now() };
+                let whole = batch(s, self.want.costs, &mut self.profile).unwrap_or_else(|halt| {
+                    stopped = Some(halt);
+                    false
+                });
+                self.due = if whole { start + pause } else { Instant::now() };
             }
             Speed::Nodes(n) => {
-                s.advance();
+                stopped = s.go();
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
         }
@@ -447,6 +492,9 @@ impl Trainer {
             s.excuse();
             self.pause();
             self.notify(Notice::Finished { revision: self.revision, reason });
+        }
+        if let Some(halt) = stopped {
+            self.stopped_at(halt);
         }
         self.look_for_bad();
         let seen = self.slot.lock().unwrap_or_else(PoisonError::into_inner).is_none();
@@ -474,12 +522,12 @@ impl Trainer {
 }
 
 /// Trains to the end of the batch, with a clock at every instruction if `timed`. Whether it came to the end.
-fn batch(s: &mut Session<f32>, timed: bool, profile: &mut Profile) -> bool {
-    if timed {
+fn batch(s: &mut Session<f32>, timed: bool, profile: &mut Profile) -> Result<bool, stops::Halt> {
+    if timed && !s.has_stops() {
         s.step_timed(profile);
-        return s.at_rest();
+        return Ok(s.at_rest());
     }
-    s.try_step()
+    s.try_go()
 }
 
 /// Why the run is over, if it is: epochs counted from epoch `base`, patience, seconds since `began`.

@@ -1,6 +1,6 @@
 //! What the canvas says under the pointer.
 
-use crate::graph::{NodeId, Severity};
+use crate::graph::{NodeId, Severity, Wire};
 use crate::tensor::Stats;
 use crate::ui::canvas::gesture::Hit;
 use crate::ui::canvas::layout::Layout;
@@ -19,7 +19,7 @@ pub fn tooltip(response: &Response, hit: Hit, layout: &Layout, state: &State) {
             Hit::Wire(w) => {
                 let name = |id| layout.node(id).map_or("?", |n| n.name.as_str());
                 ui.strong(format!("{} → {}", name(w.from), name(w.to)));
-                values(ui, state, w.from);
+                wire(ui, state, w);
             }
             Hit::Output(id) => {
                 ui.strong("output");
@@ -41,6 +41,36 @@ fn line(ui: &mut Ui, label: &str, s: &Stats) {
         short(s.max),
         short(s.norm)
     ));
+}
+
+/// The last value and gradient of a wire; of its node until the worker has told of the wire.
+fn wire(ui: &mut Ui, state: &State, w: Wire) {
+    let shot = state.snapshot.as_ref().and_then(|s| s.wire.as_ref()).filter(|s| s.wire == w);
+    let Some(shot) = shot else { return values(ui, state, w.from) };
+    ui.monospace(format!("shape    {}", crate::tensor::shape_text(&shot.shape)));
+    let count: usize = shot.shape.iter().product();
+    let numbers = |ui: &mut Ui, first: &[f64]| {
+        let few: Vec<String> = first.iter().map(|x| short(*x)).collect();
+        let more = if count > few.len() { " …" } else { "" };
+        ui.monospace(format!("         [{}{more}]", few.join(" ")));
+    };
+    match &shot.value {
+        Some((first, stats)) => {
+            line(ui, "value", stats);
+            numbers(ui, first);
+        }
+        None => _ = ui.weak("no value in this batch yet"),
+    }
+    let graph = state.graph();
+    let ends = graph.node(w.to).and_then(|n| n.spec()).is_some_and(|s| s.no_grad.contains(&w.input));
+    match &shot.grad {
+        Some((first, stats)) => {
+            line(ui, "gradient", stats);
+            numbers(ui, first);
+        }
+        None if ends => _ = ui.weak("no gradient comes back along this wire"),
+        None => _ = ui.weak("no gradient in this batch yet"),
+    }
 }
 
 fn values(ui: &mut Ui, state: &State, id: NodeId) {

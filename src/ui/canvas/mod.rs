@@ -4,9 +4,11 @@
 //! that is not seen, and zoomed-out views are two meshes.
 
 mod backward;
+pub mod bubble;
 mod cost;
 pub mod fan;
 mod gesture;
+mod gutter;
 mod hover;
 mod layout;
 mod minimap;
@@ -23,6 +25,7 @@ pub use layout::node_size;
 use crate::graph::{Edit, NodeId, Wire};
 use crate::project::Change;
 use crate::train::Granularity;
+use crate::train::stops::Place;
 use crate::ui::action::Action;
 use crate::ui::state::{Focus, State, Zoom};
 use crate::ui::theme::Theme;
@@ -42,6 +45,7 @@ pub struct Canvas {
     layout: Layout,
     gesture: Gesture,
     wire: Option<Wire>,
+    over: Option<Wire>,
     fitted: bool,
     /// Whether the space bar has been used to pan since it was pressed, so that it does not train on release.
     pub space_panned: bool,
@@ -61,6 +65,7 @@ impl Canvas {
             layout: Layout::default(),
             gesture: Gesture::Idle,
             wire: None,
+            over: None,
             fitted: false,
             space_panned: false,
         }
@@ -84,6 +89,11 @@ impl Canvas {
     /// The canvas point at a screen position.
     pub fn canvas_pos(&self, at: Pos2) -> [f32; 2] {
         self.view.canvas_from_screen(at).into()
+    }
+
+    /// The wire under the pointer.
+    pub fn wanted_wire(&self) -> Option<Wire> {
+        self.over
     }
 
     /// Where the canvas was drawn last.
@@ -113,6 +123,10 @@ impl Canvas {
         }
         self.register(ui, state, actions);
         seal::ui(ui, &self.layout, &self.view, state, actions);
+        let hovered = if let Hit::Node(id) | Hit::Output(id) | Hit::Input(id, _) = hit { Some(id) } else { None };
+        gutter::ui(ui, &self.layout, &self.view, state, hovered, actions);
+        bubble::ui(ui, &self.layout, &self.view, state, actions);
+        self.over = if let Hit::Wire(w) = hit { Some(w) } else { None };
         let busy = !matches!(self.gesture, Gesture::Idle);
         let blocked = minimap::minimap(ui, &self.layout, &mut self.view, &theme)
             .is_some_and(|r| !busy && pointer.is_some_and(|p| r.contains(p)));
@@ -404,6 +418,13 @@ impl Canvas {
             let screen = response.interact_pointer_pos().unwrap_or(self.view.area.center());
             let at = self.view.canvas_from_screen(screen);
             let at = [at.x, at.y];
+            if let Some(w) = self.wire {
+                gutter::menu(ui, Place::Wire(w), state, out);
+                ui.separator();
+            } else if let Some(id) = state.selected_one() {
+                gutter::menu(ui, Place::Node(id), state, out);
+                ui.separator();
+            }
             let mut items: Vec<(&str, Action)> = Vec::new();
             if let Some(w) = self.wire {
                 items.push(("Disconnect", Action::Change(Change::Graph(Edit::Disconnect(w)))));

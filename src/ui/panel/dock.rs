@@ -1,6 +1,7 @@
 //! The dock under the canvas: tabs that can be moved and split.
 
 use crate::ui::action::Action;
+use crate::ui::panel::stops::StopsPanel;
 use crate::ui::panel::{
     autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, surface::SurfacePanel,
     tape,
@@ -36,11 +37,13 @@ pub enum PanelId {
     Autograd,
     /// The loss over two weights.
     Surface,
+    /// Breakpoints and watches.
+    Stops,
 }
 
 impl PanelId {
     /// All panels in the order of the View menu.
-    pub const ALL: [PanelId; 11] = [
+    pub const ALL: [PanelId; 12] = [
         PanelId::Loss,
         PanelId::Gradients,
         PanelId::DecisionMap,
@@ -52,6 +55,7 @@ impl PanelId {
         PanelId::Problems,
         PanelId::Autograd,
         PanelId::Surface,
+        PanelId::Stops,
     ];
     /// The title of the tab.
     pub fn title(self) -> &'static str {
@@ -67,6 +71,7 @@ impl PanelId {
             PanelId::Problems => "Problems",
             PanelId::Autograd => "Autograd",
             PanelId::Surface => "Loss surface",
+            PanelId::Stops => "Stops",
         }
     }
 }
@@ -96,10 +101,10 @@ impl Dock {
             tiles.insert_tab_tile(panes)
         };
         use PanelId::{
-            Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Surface, Tape,
+            Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Stops, Surface, Tape,
         };
         let left = group(&[Loss, Data, Confusion, Problems, Autograd]);
-        let middle = group(&[Gradients, Tape]);
+        let middle = group(&[Gradients, Tape, Stops]);
         let right = group(&[DecisionMap, Curve, Scatter, Surface]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
         if let Some(Tile::Container(egui_tiles::Container::Linear(l))) = tiles.get_mut(root) {
@@ -141,7 +146,7 @@ impl Dock {
     }
 
     /// Draws the dock in all the space there is.
-    pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    pub fn ui(&mut self, ui: &mut Ui, state: &State, stops: &mut StopsPanel, actions: &mut Vec<Action>) {
         let theme = Theme::of(ui.ctx());
         let mut behavior = Behavior {
             state,
@@ -152,6 +157,7 @@ impl Dock {
             decision: &mut self.decision,
             confusion_train: &mut self.confusion_train,
             surface: &mut self.surface,
+            stops,
         };
         self.tree.ui(&mut behavior, ui);
     }
@@ -166,6 +172,7 @@ struct Behavior<'a> {
     decision: &'a mut Decision,
     confusion_train: &'a mut bool,
     surface: &'a mut SurfacePanel,
+    stops: &'a mut StopsPanel,
 }
 
 impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
@@ -189,6 +196,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Problems => problems::ui(ui, state, actions),
             PanelId::Autograd => autograd::ui(ui, state, actions),
             PanelId::Surface => self.surface.ui(ui, state, actions),
+            PanelId::Stops => self.stops.ui(ui, state, actions),
         });
         UiResponse::None
     }

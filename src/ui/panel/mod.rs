@@ -14,12 +14,14 @@ mod loss;
 mod palette;
 mod problems;
 mod scatter;
+mod stops;
 mod surface;
 mod tape;
 
 pub use dock::{Dock, PanelId};
 pub use inspector::{Inspector, chain_equation};
 pub use palette::node_palette;
+pub use stops::StopsPanel;
 
 use crate::ui::theme::{self, Theme};
 use egui::{Align, Label, Layout, Response, RichText, Ui, vec2};
