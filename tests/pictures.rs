@@ -101,6 +101,18 @@ impl Studio {
     }
 
     fn draw(&mut self) -> RgbaImage {
+        // What a panel asks the worker for when it is first seen.
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_millis(15));
+            self.window.run_steps(1);
+        }
+        // Gradients are certified in the background.
+        if self.state().failed.is_none() {
+            self.until("the certificates", |s| {
+                let step = s.snapshot.as_ref().map(|s| s.step);
+                s.certified.as_ref().is_some_and(|c| c.complete && c.revision == s.revision && Some(c.step) == step)
+            });
+        }
         // Long enough for messages to go away.
         self.window.run_steps(12);
         self.window.render().expect("a picture")
