@@ -13,6 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[path = "training/timeline.rs"]
+mod timeline;
+
 fn golden(name: &str) -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden").join(name);
     serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("JSON")

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Walks through a batch instruction by instruction, as text.
 ///
 /// Each line is one instruction; below it what it computed: shape, norm, range, and the numbers of tensors of up
-/// to 16 elements. Without --steps and --until it is one whole batch.
+/// to 16 elements. Without --steps and --until it is one whole batch; the first, or the one after --from-step.
 ///
 /// With --break or --stops the network trains at full speed until a breakpoint stops it; then it says where and why, and
 /// what is watched. A condition compares numbers made of tensors and figures: max(abs(grad)) > 10, norm(weight.grad) <
@@ -24,6 +24,9 @@ use std::path::PathBuf;
 pub struct Args {
     /// The project.
     path: PathBuf,
+    /// Train so many batches first, and walk from there.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    from_step: u64,
     /// Number of instructions to run.
     #[arg(long, value_name = "N", conflicts_with = "until")]
     steps: Option<usize>,
@@ -56,6 +59,14 @@ pub fn run(args: &Args) -> Result<bool> {
     let steps = args.steps.unwrap_or(if until.is_some() { session.program().len() } else { args.probe.end(&session) });
     let mut out = std::io::stdout().lock();
     let mut timeline = Timeline::default();
+    while session.steps() < args.from_step {
+        timeline.record(&session);
+        session.step();
+    }
+    if args.from_step > 0 {
+        let (epoch, batch) = (session.epoch(), session.batch_index());
+        writeln!(out, "after {} batches: epoch {epoch}, batch {batch} of {}", session.steps(), session.batches())?;
+    }
     let shown = stops::Shown::new(&args.stops, &loaded.project.document, &mut session)?;
     if shown.running() {
         shown.run(&mut session, &mut timeline, &mut out)?;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub show_dock: bool,
     /// Arrangement of the dock, in its own words.
     pub dock: Option<String>,
+    /// Memory for the record of a run, in MiB.
+    pub record_mib: usize,
     /// Files opened or saved, latest first.
     pub recent: Vec<PathBuf>,
 }
@@ -35,6 +37,7 @@ impl Default for Settings {
             show_inspector: true,
             show_dock: true,
             dock: None,
+            record_mib: crate::train::MEMORY >> 20,
             recent: Vec::new(),
         }
     }
@@ -46,6 +49,7 @@ impl Settings {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let mut settings: Settings = ron::from_str(&text).unwrap_or_default();
         settings.text_scale = if settings.text_scale.is_finite() { settings.text_scale.clamp(0.8, 1.5) } else { 1.0 };
+        settings.record_mib = settings.record_mib.clamp(1, 1 << 16);
         settings
     }
 

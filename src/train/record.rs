@@ -40,3 +40,31 @@ pub(super) fn thin<T>(points: &mut Vec<T>) {
         keep
     });
 }
+
+/// The loss curve of a run that was left for another from an earlier place: the part after that place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ghost {
+    /// Its points, from the last one that both runs have.
+    pub points: Vec<Point>,
+}
+
+/// How much of a run is recorded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// Batches completed at the earliest place that can be reached.
+    pub from: u64,
+    /// Batches completed at its end.
+    pub to: u64,
+    /// Number of states kept.
+    pub states: usize,
+    /// Memory they take.
+    pub bytes: usize,
+    /// Memory they may take.
+    pub limit: usize,
+    /// Changes by hand: after how many batches, and what.
+    pub marks: Vec<(u64, String)>,
+    /// Curves of runs left behind, latest first.
+    pub ghosts: std::sync::Arc<Vec<Ghost>>,
+    /// Where the worker is on its way to, in batches.
+    pub goal: Option<u64>,
+}

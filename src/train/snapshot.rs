@@ -5,7 +5,8 @@ use crate::graph::{NodeId, Wire};
 use crate::tensor::Stats;
 use crate::train::stops::{Probe, StopShot, WatchShot};
 use crate::train::{
-    AutogradShot, Cost, GradTrack, IntoRef, IntoShot, Metrics, Point, Scatter, ScatterOf, Surface, SurfaceWant, WhatIf,
+    AutogradShot, Cost, Flow, GradTrack, IntoRef, IntoShot, Metrics, Point, Record, Scatter, ScatterOf, Surface,
+    SurfaceWant, WhatIf,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -270,8 +271,10 @@ pub struct Snapshot {
     pub program: Arc<[Instruction]>,
     /// How many of them have run.
     pub cursor: usize,
-    /// The earliest batch that can be gone back to.
-    pub reach: Option<u64>,
+    /// How much of the run is recorded.
+    pub record: Record,
+    /// What the latest instruction of this batch sent along the wires.
+    pub flow: Option<Flow>,
     /// Whether no batch is under way.
     pub at_rest: bool,
     /// Memory for values, gradients and saved numbers.

@@ -17,6 +17,10 @@ impl<S: Copy> Watch<S> {
     pub fn new(weights: &[S]) -> Self {
         Watch { best: f64::INFINITY, best_epoch: 0, reference: f64::INFINITY, bad: 0, weights: weights.to_vec() }
     }
+    /// Memory it takes beyond itself.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.weights.as_slice())
+    }
     /// An epoch ended with this loss and these weights.
     pub fn epoch_ended(&mut self, stop: &Stop, epoch: usize, loss: f64, weights: &[S]) {
         if loss < self.best {

@@ -121,6 +121,19 @@ pub enum Action {
     Back(Granularity),
     /// Goes about inside an instruction.
     Inside(Inside),
+    /// Goes to a place of the record: so many batches, and so many instructions of the next.
+    Seek {
+        /// Batches completed.
+        step: u64,
+        /// Instructions done of the next batch.
+        cursor: usize,
+    },
+    /// Trains node by node, or pauses.
+    PlaySlowly,
+    /// Takes the curves of runs left behind off the plot.
+    ClearGhosts,
+    /// Memory for the record, in MiB.
+    RecordMemory(usize),
     /// Starts again from the same initial weights.
     Reset,
     /// Compares all gradients with difference quotients again.

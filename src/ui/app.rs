@@ -1,7 +1,7 @@
 //! The window as a whole: receives from the worker, lays out the panels, gathers actions and has them applied.
 
 use crate::project::{self, Document, Settings};
-use crate::train::{Notice, WeightMap, Worker};
+use crate::train::{Command, Notice, WeightMap, Worker};
 use crate::ui::action::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::files::Files;
@@ -102,6 +102,7 @@ impl App {
         if let Some(layout) = app.settings.dock.as_deref().and_then(project::settings::from_text) {
             app.dock.set_layout(layout);
         }
+        app.worker.send(Command::Memory(app.settings.record_mib << 20));
         app.start(launch.path);
         app
     }
@@ -125,6 +126,7 @@ impl App {
         if let Some(snapshot) = self.worker.latest()
             && snapshot.revision == self.state.revision
         {
+            self.state.asked = self.state.asked.filter(|_| snapshot.record.goal.is_some());
             self.state.snapshot = Some(snapshot);
         }
         if let Some(certified) = self.worker.certificates().filter(|c| c.revision == self.state.revision) {
@@ -139,8 +141,7 @@ impl App {
                     self.toasts.push(Tone::Info, reason);
                 }
                 Notice::AtStart { revision } if revision == self.state.revision => {
-                    self.toasts
-                        .push(Tone::Info, "This is as far back as it goes: the start, or the latest change by hand.");
+                    self.toasts.push(Tone::Info, "This is as far back as the record goes.");
                 }
                 Notice::BadValue { revision, node, what, birth } if revision == self.state.revision => {
                     let name = self.state.graph().node(node).map_or_else(String::new, |n| n.name.clone());

@@ -2,7 +2,7 @@
 
 use crate::graph::{Edit, Fragment, Graph, Inference, NodeId};
 use crate::project::{self, Change, Document, Project};
-use crate::train::{Command, ElementRef, Granularity, Want, WeightMap};
+use crate::train::{Command, ElementRef, Granularity, Speed, Want, WeightMap};
 use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::canvas::node_size;
@@ -18,6 +18,9 @@ use crate::ui::toast::Tone;
 use egui::Context;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// The pace of training to be watched, where none was chosen.
+const SLOWLY: Speed = Speed::Nodes(4.0);
 
 impl App {
     /// Carries out one action.
@@ -99,6 +102,10 @@ impl App {
             | Action::Continue
             | Action::Step(_)
             | Action::Back(_)
+            | Action::Seek { .. }
+            | Action::PlaySlowly
+            | Action::ClearGhosts
+            | Action::RecordMemory(_)
             | Action::Reset
             | Action::Certify
             | Action::SetSpeed(_)
@@ -153,6 +160,9 @@ impl App {
     }
 
     fn command(&mut self, action: Action) {
+        if !matches!(action, Action::Want(_) | Action::ClearGhosts | Action::RecordMemory(_)) {
+            self.state.asked = None;
+        }
         // Inside an instruction the step key goes to the next part or element.
         if matches!(action, Action::Step(Granularity::Node)) && self.state.into.is_some() {
             return self.go(Inside::By(1));
@@ -169,6 +179,11 @@ impl App {
                 self.state.speed = speed;
                 Command::SetSpeed(speed)
             }
+            Action::ClearGhosts => Command::ClearGhosts,
+            Action::RecordMemory(mib) => {
+                self.settings.record_mib = mib;
+                Command::Memory(mib << 20)
+            }
             _ if self.state.failed.is_some() => {
                 let why = self.state.failed.clone().unwrap_or_default();
                 return self.toasts.push(Tone::Warning, format!("Cannot run: {why}"));
@@ -177,6 +192,19 @@ impl App {
             Action::TogglePlay | Action::Continue => {
                 self.state.halt = None;
                 Command::Run
+            }
+            Action::PlaySlowly if self.state.running() && self.state.pace().is_some() => Command::Pause,
+            Action::PlaySlowly => {
+                if self.state.pace().is_none() {
+                    self.state.speed = SLOWLY;
+                    self.worker.send(Command::SetSpeed(SLOWLY));
+                }
+                Command::Run
+            }
+            Action::Seek { step, cursor } => {
+                self.state.bad = None;
+                self.state.asked = Some(step);
+                Command::Seek { step, cursor }
             }
             Action::Step(granularity) => Command::Step(granularity),
             Action::Back(granularity) => {

@@ -200,6 +200,12 @@ static TABLE: &[ActionInfo] = commands![
         "Train until a breakpoint stops it. The one it stands at does not stop it again.";
     Run 0 "Run to node" [ctrl(Key::F10)] Action::RunToNode, |s| trainable(s) && s.selected_one().is_some(), false,
         "Train up to the next instruction of the selected node.";
+    Run 0 "Play slowly" [shift(Key::Space)] Action::PlaySlowly, trainable, false,
+        "Train node by node, at a pace to be watched: values run forward along the wires, gradients backward. Again: pause.";
+    Run 0 "Continue from here" [] Action::Continue, State::behind, false,
+        "Train on from this place of the record. What came after it stays on the plot as a ghost.";
+    Run 0 "Clear ghosts" [] Action::ClearGhosts, |s| s.snapshot.as_ref().is_some_and(|s| !s.record.ghosts.is_empty()), false,
+        "Take the curves of runs that were left behind off the loss plot.";
     Run 0 "Reset" [key(Key::Home)] Action::Reset, trainable, false, "Start again from the same initial weights.";
     Run 1 "Step node" [key(Key::F10)] Action::Step(Granularity::Node), trainable, true,
         "Run one node, forward or backward, and stop. Inside a node: the next part, or the next element.";
@@ -208,13 +214,13 @@ static TABLE: &[ActionInfo] = commands![
     Run 1 "Step out" [shift(Key::F11)] Action::Inside(Inside::Out), |s| s.into.is_some(), true, "One level up, out of a number or out of the node.";
     Run 1 "Step phase" [key(Key::F6)] Action::Step(Granularity::Phase), trainable, true,
         "Run to the end of the forward pass, of the backward pass or of the update.";
-    Run 1 "Step batch" [key(Key::F7)] Action::Step(Granularity::Batch), trainable, true, "Run one training step on one batch.";
+    Run 1 "Step batch" [key(Key::F7), key(Key::K)] Action::Step(Granularity::Batch), trainable, true, "Run one training step on one batch.";
     Run 1 "Step epoch" [key(Key::F8)] Action::Step(Granularity::Epoch), trainable, true, "Run once through all training samples.";
     Run 1 "To end of batch" [ctrl(Key::F7)] Action::Step(Granularity::ToEnd), trainable, false, "Finish the batch that was begun.";
     Run 2 "Back one node" [shift(Key::F10)] Action::Back(Granularity::Node), trainable, true,
         "Take back the latest instruction, bit for bit: values, gradients, weights, optimiser and random masks.";
     Run 2 "Back one phase" [shift(Key::F6)] Action::Back(Granularity::Phase), trainable, true, "Go back to where this phase began.";
-    Run 2 "Back one batch" [shift(Key::F7)] Action::Back(Granularity::Batch), trainable, true, "Go back to where this batch began, or the one before.";
+    Run 2 "Back one batch" [shift(Key::F7), key(Key::J)] Action::Back(Granularity::Batch), trainable, true, "Go back to where this batch began, or the one before.";
     Run 2 "Back one epoch" [shift(Key::F8)] Action::Back(Granularity::Epoch), trainable, true, "Go back to where this epoch began, or the one before.";
     Run 3 "Toggle breakpoint" [key(Key::F9)] Action::ToggleBreakpoint, |s| s.selected_one().is_some(), false,
         "Stop before the next instruction of the selected node: in mid-batch the one it waits for, else its forward.";

@@ -57,6 +57,8 @@ pub struct State {
     pub trail: Vec<IntoRef>,
     /// How fast training runs.
     pub speed: Speed,
+    /// The place of the record that was asked for and is not reached yet, in batches.
+    pub asked: Option<u64>,
     /// The file, once there is one.
     pub path: Option<PathBuf>,
     /// Name of the shipped example this document came from, while it has no file.
@@ -105,6 +107,7 @@ impl State {
             into: None,
             trail: Vec::new(),
             speed: Speed::Full,
+            asked: None,
             path: None,
             origin: None,
             focus: None,
@@ -165,6 +168,16 @@ impl State {
     /// Whether training runs now.
     pub fn running(&self) -> bool {
         self.snapshot.as_ref().is_some_and(|s| s.running)
+    }
+
+    /// Instructions per second, if training runs so slowly that it can be watched.
+    pub fn pace(&self) -> Option<f64> {
+        if let Speed::Nodes(n) = self.speed { Some(n) } else { None }
+    }
+
+    /// Whether the run stands before the end of its record.
+    pub fn behind(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|s| !s.running && s.step < s.record.to)
     }
 
     /// Number of errors among the problems.

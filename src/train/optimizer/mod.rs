@@ -132,6 +132,12 @@ impl<S: Scalar> Moves<S> {
         }
     }
 
+    /// Memory that its state takes, in bytes.
+    pub(in crate::train) fn bytes(&self) -> usize {
+        let numbers = self.gathered.len() + self.buffers.iter().map(Vec::len).sum::<usize>();
+        numbers * size_of::<S>() + self.moved.len() * (size_of::<(f64, f64)>() + size_of::<Tuning>())
+    }
+
     /// Changes the settings; the state stays where the kind of optimiser stays.
     pub fn set(&mut self, rule: &Optimizer, elements: usize) {
         let mut fresh = Moves::<S>::new(rule, elements, self.moved.len());

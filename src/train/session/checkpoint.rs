@@ -3,7 +3,8 @@
 use crate::ops::Precision;
 use crate::train::schedule::Pace;
 use crate::train::watch::Watch;
-use crate::train::{Moves, Session};
+use crate::train::{Moves, Point, Session, TrainConfig};
+use std::sync::Arc;
 
 /// `.grad` of all weights, and what it is the sum of.
 type Kept<S> = (Vec<S>, Option<(u64, u64)>);
@@ -15,6 +16,7 @@ pub(in crate::train) struct Checkpoint<S> {
     moves: Moves<S>,
     pace: Pace,
     watch: Watch<S>,
+    config: Arc<TrainConfig>,
     epoch: usize,
     batch: usize,
     step: u64,
@@ -24,7 +26,7 @@ pub(in crate::train) struct Checkpoint<S> {
     stops: crate::train::stops::Kept,
 }
 
-impl<S> Checkpoint<S> {
+impl<S: Precision> Checkpoint<S> {
     /// Batches completed.
     pub fn steps(&self) -> u64 {
         self.step
@@ -33,9 +35,10 @@ impl<S> Checkpoint<S> {
     pub fn weights(&self) -> &[S] {
         &self.weights
     }
-    /// Memory: the weights, the best ones, and at most four buffers of the optimiser, and gradients.
+    /// Memory: the weights, the best ones, what the optimiser keeps, and gradients.
     pub fn bytes(&self) -> usize {
-        self.weights.len() * size_of::<S>() * 7 + size_of::<Self>()
+        let grads = self.grads.as_ref().map_or(0, |g| size_of_val(g.0.as_slice()));
+        size_of::<Self>() + size_of_val(self.weights.as_slice()) + self.watch.bytes() + self.moves.bytes() + grads
     }
 }
 
@@ -47,6 +50,7 @@ impl<S: Precision> Session<S> {
             moves: self.moves.clone(),
             pace: self.pace.clone(),
             watch: self.watch.clone(),
+            config: Arc::clone(&self.config),
             epoch: self.epoch,
             batch: self.batch,
             step: self.step,
@@ -62,6 +66,7 @@ impl<S: Precision> Session<S> {
         self.moves.clone_from(&c.moves);
         self.pace.clone_from(&c.pace);
         self.watch.clone_from(&c.watch);
+        self.config = Arc::clone(&c.config);
         (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
         (self.begun, self.short, self.closing) = (false, false, None);
         self.order.shuffle(self.epoch as u64);
@@ -72,5 +77,18 @@ impl<S: Precision> Session<S> {
             self.ledger.sum = *sum;
         }
         self.stops.restore(&c.stops);
+    }
+    /// Cuts the curves at the present place, because the run takes another course from here. Returns the points of the
+    /// loss curve that came after it, behind the last one that stays.
+    pub(in crate::train) fn forget_later(&mut self) -> Vec<Point> {
+        let step = self.step;
+        let stays = self.history.partition_point(|p| p.step <= step);
+        let cut = self.history[stays.saturating_sub(1)..].to_vec();
+        self.history.truncate(stays);
+        for t in &mut self.tracks {
+            t.points.retain(|p| p[0] <= step as f64);
+            t.ratio.retain(|p| p[0] <= step as f64);
+        }
+        cut
     }
 }

@@ -88,7 +88,7 @@ pub struct Session<S> {
     graph: Arc<Graph>,
     inference: Arc<Inference>,
     data: Option<Arc<Dataset>>,
-    config: TrainConfig,
+    config: Arc<TrainConfig>,
     weights: Weights<S>,
     plan: Plan,
     pass: Pass<S>,
@@ -184,7 +184,7 @@ impl<S: Precision> Session<S> {
             graph,
             inference: Arc::new(inference),
             data,
-            config,
+            config: Arc::new(config),
             weights,
             plan,
             pass,
@@ -249,7 +249,7 @@ impl<S: Precision> Session<S> {
         let kept = if share.is_finite() { self.pace.rate * share } else { base };
         self.pace.rate = config.schedule.rate(base, self.epoch).unwrap_or(kept);
         self.moves.set_rate(self.pace.rate);
-        self.config = config;
+        self.config = Arc::new(config);
     }
 
     /// The settings.

@@ -8,6 +8,7 @@ mod errand;
 mod probe;
 mod publish;
 mod trainer;
+mod travel;
 
 pub use errand::{Died, Errand};
 
@@ -79,6 +80,17 @@ pub enum Command {
     Step(Granularity),
     /// Go back a little and stop.
     Back(Granularity),
+    /// Go to a place of the record and stop: the nearest kept state at once, the very place when no newer wish comes.
+    Seek {
+        /// Batches completed; at most to the end of the record.
+        step: u64,
+        /// Instructions done of the next batch.
+        cursor: usize,
+    },
+    /// Memory for the record, in bytes.
+    Memory(usize),
+    /// Let go of the curves of runs that were left behind.
+    ClearGhosts,
     /// Back to the same initial weights.
     Reset,
     /// Other settings for the same run.

@@ -44,6 +44,7 @@ impl Trainer {
                 Ok(_) => {
                     self.probe.pokes.clear();
                     // The states kept so far do not lead to the present one.
+                    self.timeline.branch(s);
                     self.timeline.restart(s);
                     self.slow.at = None;
                     self.reported_bad = false;

@@ -4,8 +4,8 @@ use super::trainer::Trainer;
 use crate::engine::{HASTY, Instruction, PATIENT};
 use crate::graph::NodeId;
 use crate::train::{
-    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Report, Scatter, Session, Snapshot, Surface,
-    Terms, Thumb, Want,
+    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Record, Report, Scatter, Session, Snapshot,
+    Surface, Terms, Thumb, Want,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -113,7 +113,8 @@ impl Trainer {
             steps_per_sec: self.rate.2,
             program,
             cursor: s.cursor(),
-            reach: self.timeline.reach(),
+            record: Record { goal: self.goal.map(|((step, _), _)| step), ..self.timeline.report(s) },
+            flow: s.flow(),
             at_rest: s.at_rest(),
             bytes,
             threads: crate::engine::threads(),

@@ -11,7 +11,7 @@ use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
 use crate::train::session::group;
 use crate::train::stops::{self, Stops};
-use crate::train::{Profile, Session, SessionError, Snapshot, SurfaceJob, Timeline, TrainConfig, Want};
+use crate::train::{Profile, Session, SessionError, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +19,6 @@ use std::time::{Duration, Instant};
 
 /// Snapshots are at least this far apart while training runs.
 const FRAME: Duration = Duration::from_micros(16_600);
-/// While training runs, states to go back to are kept this far apart, so that going back takes about as long.
-const KEEP_EVERY: Duration = Duration::from_millis(25);
 /// While nodes say what they cost, a step is measured this often, so that training stays as fast as it is.
 const CLOCK_EVERY: Duration = Duration::from_millis(5);
 /// Commands are looked for at least this often while training runs.
@@ -37,8 +35,12 @@ pub(super) struct Trainer {
     pub(super) timeline: Timeline<f32>,
     /// The weights of the latest run, while the document cannot run.
     pub(super) kept: Option<WeightMap>,
-    /// When the latest state was kept.
-    pub(super) recorded: Instant,
+    /// When the next state is kept while training runs.
+    pub(super) keep_at: Instant,
+    /// The place that the session is on its way to, and when it goes on.
+    pub(super) goal: Option<((u64, usize), Instant)>,
+    /// The settings of the document; inside the record the session has those of its place.
+    pub(super) config: TrainConfig,
     pub(super) revision: u64,
     pub(super) running: bool,
     /// Epochs done at the latest stop at the limit; the limit counts from there.
@@ -88,7 +90,9 @@ impl Trainer {
             session: None,
             timeline: Timeline::default(),
             kept: None,
-            recorded: now,
+            keep_at: now,
+            goal: None,
+            config: TrainConfig::default(),
             revision: 0,
             running: false,
             base: 0,
@@ -119,7 +123,7 @@ impl Trainer {
             self.halt.clear();
             let command = if let Some(c) = self.waiting.pop_front() {
                 Some(c)
-            } else if self.unfinished && !self.running {
+            } else if self.unfinished && !self.running && self.goal.is_none() {
                 match inbox.try_recv() {
                     Ok(c) => Some(c),
                     Err(TryRecvError::Disconnected) => return,
@@ -128,8 +132,8 @@ impl Trainer {
                         continue;
                     }
                 }
-            } else if self.running {
-                let wait = self.due.saturating_duration_since(Instant::now());
+            } else if let Some(due) = if self.running { Some(self.due) } else { self.goal.map(|(_, at)| at) } {
+                let wait = due.saturating_duration_since(Instant::now());
                 match inbox.recv_timeout(wait) {
                     Ok(c) => Some(c),
                     Err(RecvTimeoutError::Timeout) => None,
@@ -157,17 +161,24 @@ impl Trainer {
                         i += 1;
                         !stale
                     });
+                    super::travel::newest_goal(&mut queue);
                     for c in queue {
                         self.obey(c, inbox);
                     }
-                    self.answer();
+                    if self.exact() {
+                        self.answer();
+                    } else {
+                        self.publish(false);
+                    }
                 }
+                None if self.goal.is_some() => self.travel(),
                 None => self.work(),
             }
         }
     }
 
     fn obey(&mut self, command: Command, inbox: &Receiver<Command>) {
+        self.settle(&command);
         match command {
             Command::Load { revision, graph, data, config, weights, fresh } => {
                 self.load(revision, graph, data, config, weights, fresh);
@@ -185,6 +196,7 @@ impl Trainer {
                 self.stops = stops;
             }
             Command::Run if self.session.is_some() => {
+                self.leave_record();
                 if let Some(s) = &self.session
                     && s.epoch() == self.base + s.config().epochs
                 {
@@ -206,6 +218,9 @@ impl Trainer {
                 self.pause();
                 self.back(by);
             }
+            Command::Seek { step, cursor } => self.seek(step, cursor),
+            Command::Memory(bytes) => self.timeline.set_limit(bytes),
+            Command::ClearGhosts => self.timeline.clear_ghosts(),
             Command::Reset => {
                 self.pause();
                 self.reported_bad = false;
@@ -217,25 +232,19 @@ impl Trainer {
                 self.slow.at = None;
             }
             Command::SetConfig(config) => {
-                if let Some(s) = &mut self.session {
-                    if config.epochs != s.config().epochs {
-                        self.base = 0;
-                    }
-                    s.set_config(config);
-                    self.timeline.restart(s);
+                if config.epochs != self.config.epochs {
+                    self.base = 0;
                 }
+                self.config = config.clone();
+                self.touch(Touch::Settings(Box::new(config)));
             }
             Command::SetSpeed(speed) => {
                 self.speed = speed;
                 self.due = Instant::now();
             }
             Command::SetWeight { node, name, element, value } => {
-                if let Some(s) = &mut self.session {
-                    s.set_weight(node, &name, element, value);
-                    self.timeline.restart(s);
-                }
+                self.touch(Touch::Weight { node, name, element, value });
                 self.asked = None;
-                self.slow.at = None;
             }
             Command::WhatIf(order) => self.what_if(order),
             Command::BackwardAgain { retain_graph } => self.backward_again(retain_graph),
@@ -250,13 +259,7 @@ impl Trainer {
                 }
                 self.slow.at = None;
             }
-            Command::RestoreBest => {
-                if let Some(s) = &mut self.session {
-                    s.restore_best();
-                    self.timeline.restart(s);
-                }
-                self.slow.at = None;
-            }
+            Command::RestoreBest => self.touch(Touch::Best),
             Command::Export => {
                 let weights = self.session.as_ref().map(Session::export_weights);
                 let weights = weights.or_else(|| self.kept.clone()).unwrap_or_default();
@@ -278,6 +281,7 @@ impl Trainer {
     ) {
         let old = self.session.take().map(|s| s.export_weights()).or_else(|| self.kept.take());
         self.revision = revision;
+        self.config = config.clone();
         self.base = 0;
         self.slow = Slow::default();
         self.reported_bad = false;
@@ -377,7 +381,7 @@ impl Trainer {
         s.set_watched(g != Granularity::Epoch);
         match g {
             Granularity::Node => {
-                s.advance();
+                self.timeline.advance(s);
                 if !s.at_rest() {
                     s.look();
                 }
@@ -391,7 +395,7 @@ impl Trainer {
             Granularity::Batch | Granularity::ToEnd => {
                 let before = s.steps();
                 let done = |s: &Session<f32>| s.at_rest() && s.steps() > before;
-                let timed = self.want.costs && !s.has_stops();
+                let timed = self.want.costs && !s.has_stops() && self.timeline.at_end(s);
                 if !timed || !matches!(batch(s, true, &mut self.profile), Ok(true)) || !done(s) {
                     self.drive(inbox, false, done);
                 }
@@ -415,6 +419,7 @@ impl Trainer {
             if let Some(halt) = s.go() {
                 return self.stopped_at(halt);
             }
+            self.timeline.follow(s);
             if done(s) || !known && !s.at_rest() && s.current().1.bad().is_some() {
                 return;
             }
@@ -480,16 +485,15 @@ impl Trainer {
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
         }
-        if self.recorded.elapsed() >= KEEP_EVERY {
-            self.timeline.record(s);
-            self.recorded = Instant::now();
+        if Instant::now() >= self.keep_at {
+            self.keep_at = super::travel::keep(&mut self.timeline, s);
         }
         if s.at_rest()
             && s.batch_index() == 0
             && let Some(reason) = ended(s, self.base, self.began)
         {
             self.base = s.epoch();
-            s.excuse();
+            self.timeline.change(s, Touch::Excuse);
             self.pause();
             self.notify(Notice::Finished { revision: self.revision, reason });
         }

@@ -14,6 +14,7 @@ mod layout;
 mod minimap;
 pub mod node;
 pub mod picture;
+mod pulse;
 mod seal;
 mod view;
 mod whatif;
@@ -22,17 +23,18 @@ mod wire;
 pub use backward::bytes as backward_bytes;
 pub use layout::node_size;
 
+use crate::engine::Phase;
 use crate::graph::{Edit, NodeId, Wire};
 use crate::project::Change;
-use crate::train::Granularity;
 use crate::train::stops::Place;
+use crate::train::{Granularity, Snapshot};
 use crate::ui::action::Action;
 use crate::ui::state::{Focus, State, Zoom};
 use crate::ui::theme::Theme;
 use egui::{Key, Mesh, PointerButton, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui};
 use gesture::{Gesture, Hit, Pull};
 use layout::Layout;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use view::{DETAIL_ZOOM, View, bounds};
 
 /// What a drag out of the palette carries: the id of the kind.
@@ -47,6 +49,7 @@ pub struct Canvas {
     wire: Option<Wire>,
     over: Option<Wire>,
     fitted: bool,
+    pulse: pulse::Pulse,
     /// Whether the space bar has been used to pan since it was pressed, so that it does not train on release.
     pub space_panned: bool,
 }
@@ -67,6 +70,7 @@ impl Canvas {
             wire: None,
             over: None,
             fitted: false,
+            pulse: pulse::Pulse::default(),
             space_panned: false,
         }
     }
@@ -117,7 +121,12 @@ impl Canvas {
         let pointer = ui.input(|i| i.pointer.latest_pos()).filter(|p| area.contains(*p));
         let over = pointer.filter(|_| response.contains_pointer());
         let hit = over.map_or(Hit::Empty, |p| gesture::hit(&self.layout, &self.view, p));
-        self.paint(&painter, state, hit, &theme);
+        let now = ui.input(|i| i.time);
+        self.pulse.update(state, self.view.zoom >= DETAIL_ZOOM * 0.8, now);
+        if self.pulse.is_alive() {
+            ui.ctx().request_repaint();
+        }
+        self.paint(&painter, state, hit, now, &theme);
         if let Some(what) = state.snapshot.as_ref().and_then(|s| s.what_if.as_deref()) {
             whatif::paint(&painter, &self.layout, &self.view, what, &theme);
         }
@@ -185,12 +194,13 @@ impl Canvas {
         }
     }
 
-    fn paint(&self, painter: &egui::Painter, state: &State, hit: Hit, theme: &Theme) {
+    fn paint(&self, painter: &egui::Painter, state: &State, hit: Hit, now: f64, theme: &Theme) {
         let seen = self.view.visible().expand(16.0);
         let snapshot = state.snapshot.as_deref();
         let next = snapshot.filter(|s| !s.at_rest).and_then(|s| s.program.get(s.cursor)).map(|i| i.node);
         // Inside an instruction the program stands there.
         let next = state.into.map(|i| i.node).or(next);
+        let to_come = snapshot.map(to_come).unwrap_or_default();
         let hovered = match hit {
             Hit::Node(id) | Hit::Output(id) | Hit::Input(id, _) => Some(id),
             _ => state.hovered,
@@ -204,6 +214,7 @@ impl Canvas {
             hovered: hovered == Some(id),
             focused: focused.is_some_and(|f| f == node_widget(id)),
             next: next == Some(id),
+            to_come: next != Some(id) && to_come.contains(&id),
         };
         let wires: Vec<_> = self.layout.wires.iter().filter(|w| seen.intersects(w.bounds)).collect();
         let nodes: Vec<_> = self.layout.nodes.iter().filter(|n| seen.intersects(n.rect.expand(12.0))).collect();
@@ -238,6 +249,7 @@ impl Canvas {
                 || hovered.is_some_and(|id| w.wire.from == id || w.wire.to == id) && self.layout.wires.len() < 400;
             wire::paint(painter, w, &self.view, snapshot, lit, theme);
         }
+        self.pulse.paint(painter, &self.layout, &self.view, now, theme);
         for w in &wires {
             wire::paint_shape(painter, w, &self.view, theme);
         }
@@ -448,6 +460,18 @@ impl Canvas {
             }
         });
     }
+}
+
+/// The nodes with an instruction to come in the phase under way: forward, backward or update.
+fn to_come(s: &Snapshot) -> HashSet<NodeId> {
+    let group = |p: Phase| match p {
+        Phase::Forward | Phase::Loss => 0,
+        Phase::Seed | Phase::Backward => 1,
+        Phase::Update => 2,
+    };
+    let Some(next) = s.program.get(s.cursor).filter(|_| !s.at_rest) else { return HashSet::new() };
+    let rest = s.program[s.cursor..].iter().take_while(|i| group(i.phase) == group(next.phase));
+    rest.map(|i| i.node).collect()
 }
 
 /// The widget that stands for a node in the tab order and for assistive technology.

@@ -10,6 +10,9 @@ use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::{Align2, Color32, CornerRadius, Mesh, Painter, Rect, Shape, Stroke, StrokeKind, pos2, vec2};
 
+/// How much of the ground covers a node whose turn is still to come.
+const TO_COME: f32 = 0.42;
+
 /// How a node stands out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Marks {
@@ -21,6 +24,8 @@ pub struct Marks {
     pub focused: bool,
     /// The node whose instruction runs next, while stepping.
     pub next: bool,
+    /// Its instruction is still to come in this phase.
+    pub to_come: bool,
 }
 
 /// Paints all nodes of a zoomed-out view as one mesh: colour and place, no text.
@@ -41,6 +46,9 @@ pub fn paint_far(mesh: &mut Mesh, node: &NodeBox, view: &View, marks: Marks, the
     mesh.add_colored_rect(rect, theme.card);
     let title = Rect::from_min_size(rect.min, vec2(rect.width(), (TITLE * view.zoom).max(2.0)));
     mesh.add_colored_rect(title, category(node, theme));
+    if marks.to_come {
+        mesh.add_colored_rect(rect, theme::fade(theme.canvas, TO_COME));
+    }
 }
 
 fn category(node: &NodeBox, theme: &Theme) -> Color32 {
@@ -83,6 +91,9 @@ pub fn paint(painter: &Painter, node: &NodeBox, view: &View, marks: Marks, state
         content(painter, node.id, view, body, shot, marks, state, theme);
         foot(painter, node, view, rect, shot, theme);
         order(painter, node, view, rect, theme);
+    }
+    if marks.to_come {
+        painter.rect_filled(rect, radius, theme::fade(theme.canvas, TO_COME));
     }
     pins(painter, node, view, tint, theme);
     if let Some(cost) = state.shot(node.id).and_then(|s| s.cost.as_ref()) {
@@ -237,8 +248,10 @@ fn loss(painter: &Painter, view: &View, body: Rect, shot: &NodeShot, state: &Sta
     if curve.height() < 24.0 * z {
         return;
     }
-    let points: Vec<f64> =
-        state.snapshot.iter().flat_map(|s| s.history.iter()).map(|p| p.train.max(1e-12).log10()).collect();
+    let points: Vec<f64> = (state.snapshot.iter())
+        .flat_map(|s| s.history.iter().filter(|p| p.step <= s.step))
+        .map(|p| p.train.max(1e-12).log10())
+        .collect();
     let every = points.len().div_ceil(120).max(1);
     let thin: Vec<f64> = points.into_iter().step_by(every).collect();
     if picture::spark(painter, curve, &thin, Stroke::new(1.2, theme.error)).is_none() {

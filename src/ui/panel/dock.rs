@@ -183,7 +183,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
         egui::Frame::NONE.inner_margin(Margin::symmetric(10, 6)).show(ui, |ui| match pane {
             PanelId::Loss => {
                 let mut log = !*self.loss_linear;
-                loss::ui(ui, state, &mut log);
+                loss::ui(ui, state, &mut log, actions);
                 *self.loss_linear = !log;
             }
             PanelId::Gradients => gradients::ui(ui, state, self.gradients),

@@ -5,7 +5,7 @@ use crate::ui::panel::{count_marks, decade, decade_marks, nothing};
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::{Color32, Rect, RichText, ScrollArea, Sense, Ui, vec2};
-use egui_plot::{HoverPosition, Legend, Line, Plot, PlotPoints};
+use egui_plot::{HoverPosition, Legend, Line, LineStyle, Plot, VLine};
 
 /// What the panel shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,7 +34,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
     if *show == Show::Now {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             for g in snapshot.gradients.iter() {
-                let norm = g.points.last().map_or(0.0, |p| p[1]);
+                let norm = g.points.iter().rfind(|p| p[0] <= snapshot.step as f64).map_or(0.0, |p| p[1]);
                 bar(ui, &g.label, norm, &theme);
             }
         });
@@ -57,12 +57,20 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
             HoverPosition::Elsewhere { .. } => None,
         })
         .show(ui, |p| {
+            let here = VLine::new("", snapshot.step as f64).color(theme.dim).width(1.0).allow_hover(false);
+            p.vline(here.style(LineStyle::Dashed { length: 4.0 }));
             for (i, g) in snapshot.gradients.iter().enumerate() {
                 let source = if ratio { &g.ratio } else { &g.points };
                 let points: Vec<[f64; 2]> =
                     source.iter().filter(|q| q[1] > 0.0 && q[1].is_finite()).map(|q| [q[0], q[1].log10()]).collect();
                 let colour: Color32 = theme.class(i);
-                p.line(Line::new(g.label.clone(), PlotPoints::from(points)).color(colour).width(1.3));
+                // What is recorded after the present place is dimmed.
+                let split = points.partition_point(|q| q[0] <= snapshot.step as f64);
+                if split < points.len() {
+                    let later = points[split.saturating_sub(1)..].to_vec();
+                    p.line(Line::new("", later).color(colour.gamma_multiply(0.3)).width(1.1).id((&g.label, "later")));
+                }
+                p.line(Line::new(g.label.clone(), points[..split].to_vec()).color(colour).width(1.3));
             }
         });
 }

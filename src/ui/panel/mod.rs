@@ -14,6 +14,7 @@ mod loss;
 mod palette;
 mod problems;
 mod scatter;
+mod scrub;
 mod stops;
 mod surface;
 mod tape;

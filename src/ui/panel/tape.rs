@@ -1,4 +1,4 @@
-//! The instructions of one batch, in order: forward, loss, seed, backward, update.
+//! The instructions of one batch in three groups, forward, backward, update: what is done, what is next, what is to come.
 
 use crate::engine::{Instruction, Phase};
 use crate::train::Snapshot;
@@ -7,10 +7,23 @@ use crate::ui::canvas::picture::short;
 use crate::ui::panel::nothing;
 use crate::ui::state::{Focus, State};
 use crate::ui::theme::{self, Theme};
-use egui::{Align2, CornerRadius, ScrollArea, Sense, Stroke, StrokeKind, Ui, vec2};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{
+    Align2, CornerRadius, FontId, Galley, Key, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextFormat, Ui,
+    vec2,
+};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-const CELL: egui::Vec2 = egui::Vec2::new(150.0, 24.0);
+const WIDTH: f32 = 132.0;
+const HEIGHT: f32 = 20.0;
+const GAP: f32 = 4.0;
+
+const GROUPS: [(&str, &[Phase]); 3] = [
+    ("Forward", &[Phase::Forward, Phase::Loss]),
+    ("Backward", &[Phase::Seed, Phase::Backward]),
+    ("Update", &[Phase::Update]),
+];
 
 /// Draws the panel.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -18,19 +31,43 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         return nothing(ui, "The program of one batch. It is empty while the graph cannot run; see Problems.");
     };
     let theme = Theme::of(ui.ctx());
-    ui.weak("One batch, instruction by instruction. F10 runs the marked one.");
+    ui.weak("F10 runs the marked instruction, Shift+F10 takes it back; a double click runs to an instruction.");
+    let place = (snapshot.revision, snapshot.step, snapshot.cursor);
+    let memory = ui.scope_id().with("tape place");
+    let moved = ui.data_mut(|d| {
+        let last = d.get_temp_mut_or_insert_with(memory, || place);
+        std::mem::replace(last, place) != place
+    });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let columns = ((ui.available_width() / (CELL.x + 6.0)) as usize).max(1);
-        let rows = snapshot.program.len().div_ceil(columns);
-        for row in 0..rows {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 6.0;
-                for i in (row * columns)..((row + 1) * columns).min(snapshot.program.len()) {
-                    cell(ui, state, snapshot, i, &theme, actions);
-                }
-            });
+        ui.spacing_mut().item_spacing = vec2(GAP, GAP);
+        let columns = (((ui.available_width() + GAP) / (WIDTH + GAP)) as usize).max(1);
+        // All the width is used, so that no column is cut.
+        let width = ((ui.available_width() + GAP) / columns as f32 - GAP).floor().clamp(60.0, 220.0);
+        let program = &snapshot.program;
+        for (title, phases) in GROUPS {
+            let all: Vec<usize> = (0..program.len()).filter(|i| phases.contains(&program[*i].phase)).collect();
+            if all.is_empty() {
+                continue;
+            }
+            let done = all.iter().filter(|i| is_done(snapshot, **i)).count();
+            let tint = if title == "Backward" { theme.gradient } else { theme.dim };
+            ui.add_space(2.0);
+            let text = format!("{}  {done}/{}", title.to_uppercase(), all.len());
+            ui.label(RichText::new(text).font(theme::bold(10.0)).color(tint));
+            for row in all.chunks(columns) {
+                ui.horizontal(|ui| {
+                    for i in row {
+                        cell(ui, state, snapshot, *i, width, moved, &theme, actions);
+                    }
+                });
+            }
         }
     });
+}
+
+fn is_done(s: &Snapshot, i: usize) -> bool {
+    // After a whole batch the cursor stands at the end; before the first, at the start.
+    i < s.cursor
 }
 
 fn symbol(phase: Phase) -> &'static str {
@@ -43,28 +80,45 @@ fn symbol(phase: Phase) -> &'static str {
     }
 }
 
-fn cell(ui: &mut Ui, state: &State, snapshot: &Snapshot, i: usize, theme: &Theme, actions: &mut Vec<Action>) {
+/// What an update moves, `hidden.weight`; the node's name for the rest.
+fn title(state: &State, snapshot: &Snapshot, instruction: Instruction) -> String {
+    let param = instruction.param.and_then(|k| snapshot.gradients.get(k)).map(|g| g.label.clone());
+    let name = || state.graph().node(instruction.node).map_or_else(|| "removed".to_owned(), |n| n.name.clone());
+    param.unwrap_or_else(name)
+}
+
+fn one_line(ui: &Ui, text: &str, font: FontId, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::single_section(text.to_owned(), TextFormat { font_id: font, ..TextFormat::default() });
+    job.wrap = TextWrapping::truncate_at_width(width.max(8.0));
+    for section in &mut job.sections {
+        section.format.color = egui::Color32::PLACEHOLDER;
+    }
+    ui.painter().layout_job(job)
+}
+
+#[allow(clippy::too_many_arguments, reason = "one cell is a picture of many things")]
+fn cell(
+    ui: &mut Ui,
+    state: &State,
+    snapshot: &Snapshot,
+    i: usize,
+    width: f32,
+    moved: bool,
+    theme: &Theme,
+    actions: &mut Vec<Action>,
+) {
     let instruction: Instruction = snapshot.program[i];
-    let name = state.graph().node(instruction.node).map_or("removed", |n| n.name.as_str());
-    let (done, next) = (snapshot.at_rest || i < snapshot.cursor, !snapshot.at_rest && i == snapshot.cursor);
-    let (rect, response) = ui.allocate_exact_size(CELL, Sense::click());
+    let (done, next) = (is_done(snapshot, i), !snapshot.at_rest && i == snapshot.cursor);
+    let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::click());
+    if next && moved && !ui.clip_rect().contains_rect(rect) {
+        ui.scroll_to_rect(rect.expand(HEIGHT), None);
+    }
+    if !ui.is_rect_visible(rect) {
+        return;
+    }
+    let name = title(state, snapshot, instruction);
     let label = format!("{:?} {name}", instruction.phase).to_lowercase();
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ListItem, true, &label));
-    let painter = ui.painter_at(rect);
-    let fill = if next { theme.cursor.gamma_multiply(0.15) } else { theme.card };
-    let line = if next { theme.cursor } else { theme.line };
-    painter.rect(rect, CornerRadius::same(3), fill, Stroke::new(1.0, line), StrokeKind::Inside);
-    let back = matches!(instruction.phase, Phase::Seed | Phase::Backward);
-    let tint = if back { theme.gradient } else { theme.dim };
-    let text = if done || next { theme.text } else { theme.dim.gamma_multiply(0.7) };
-    painter.text(
-        rect.left_center() + vec2(8.0, 0.0),
-        Align2::LEFT_CENTER,
-        symbol(instruction.phase),
-        theme::mono(11.0),
-        tint,
-    );
-    painter.text(rect.left_center() + vec2(24.0, 0.0), Align2::LEFT_CENTER, name, theme::sans(11.5), text);
     let shot = snapshot.nodes.get(&instruction.node).filter(|_| done);
     let number = match instruction.phase {
         Phase::Forward => shot.and_then(|s| s.stats).map(|s| s.norm),
@@ -72,18 +126,83 @@ fn cell(ui: &mut Ui, state: &State, snapshot: &Snapshot, i: usize, theme: &Theme
         Phase::Seed | Phase::Backward => shot.and_then(|s| s.grad_stats).map(|s| s.norm),
         Phase::Update => shot.and_then(|s| s.weight_grad_norm),
     };
-    if let Some(n) = number {
-        painter.text(rect.right_center() - vec2(6.0, 0.0), Align2::RIGHT_CENTER, short(n), theme::mono(10.0), tint);
-    }
-    let response = response.on_hover_text(match instruction.phase {
-        Phase::Forward => format!("Forward of {name}: computes its output. The number is ‖output‖."),
-        Phase::Loss => format!("Loss {name}: one number for the whole batch."),
-        Phase::Seed => format!("Seed of {name}: ∂L/∂L = 1, where the backward pass begins."),
-        Phase::Backward => format!("Backward of {name}: from ∂L/∂output to the gradients of its inputs and weights."),
-        Phase::Update => format!("Update of a parameter of {name} by the optimiser. The number is ‖∂L/∂W‖."),
+    paint(ui, rect, instruction.phase, &name, number, (done, next, response.hovered()), theme);
+    let name = &name;
+    let response = response.on_hover_ui(|ui| {
+        ui.label(match instruction.phase {
+            Phase::Forward => format!("Forward of {name}: computes its output. The number is ‖output‖."),
+            Phase::Loss => format!("Loss {name}: one number for the whole batch."),
+            Phase::Seed => format!("Seed of {name}: ∂L/∂L = 1, where the backward pass begins."),
+            Phase::Backward => {
+                format!("Backward of {name}: from ∂L/∂output to the gradients of its inputs and weights.")
+            }
+            Phase::Update => format!("Update of {name} by the optimiser. The number is ‖∂L/∂W‖ of the node."),
+        });
+        let stands = if next {
+            "It is next."
+        } else if done {
+            "Done. A double click goes back to before it."
+        } else {
+            "To come. A double click runs up to it."
+        };
+        ui.weak(format!("Instruction {} of {}. {stands}", i + 1, snapshot.program.len()));
     });
-    if response.clicked() {
+    // At rest the tape is that of the batch that is over.
+    let batch = if snapshot.at_rest { snapshot.step.saturating_sub(1) } else { snapshot.step };
+    let there = Action::Seek { step: batch, cursor: i };
+    if response.double_clicked() || response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+        actions.push(there.clone());
+    } else if response.clicked() {
         actions.push(Action::Select(BTreeSet::from([instruction.node])));
         actions.push(Action::Focus(Focus::Node(instruction.node)));
     }
+    response.context_menu(|ui| {
+        if ui.button("Run to here").clicked() {
+            actions.push(there);
+            ui.close();
+        }
+        if ui.button("Show the node").clicked() {
+            actions.push(Action::Select(BTreeSet::from([instruction.node])));
+            actions.push(Action::Focus(Focus::Node(instruction.node)));
+            ui.close();
+        }
+    });
+}
+
+/// `stands`: done, next, under the pointer.
+fn paint(
+    ui: &Ui,
+    rect: Rect,
+    phase: Phase,
+    name: &str,
+    number: Option<f64>,
+    stands: (bool, bool, bool),
+    theme: &Theme,
+) {
+    let (done, next, hovered) = stands;
+    let painter = ui.painter_at(rect);
+    let ground = if hovered { theme.card_hover } else { theme.card };
+    let fill = if next {
+        theme.cursor.gamma_multiply(0.15)
+    } else if done {
+        ground
+    } else {
+        ground.gamma_multiply(0.5)
+    };
+    let line = if next { theme.cursor } else { theme.line };
+    painter.rect(rect, CornerRadius::same(3), fill, Stroke::new(1.0, line), StrokeKind::Inside);
+    let back = matches!(phase, Phase::Seed | Phase::Backward);
+    let fade = if done || next { 1.0 } else { 0.65 };
+    let tint = if back { theme.gradient } else { theme.dim }.gamma_multiply(fade);
+    let text = if done || next { theme.text } else { theme.dim.gamma_multiply(0.85) };
+    let middle = rect.center().y;
+    painter.text(egui::pos2(rect.left() + 6.0, middle), Align2::LEFT_CENTER, symbol(phase), theme::mono(10.5), tint);
+    let mut right = rect.right() - 6.0;
+    if let Some(n) = number {
+        let at = egui::pos2(right, middle);
+        right = painter.text(at, Align2::RIGHT_CENTER, short(n), theme::mono(9.5), tint).left() - 4.0;
+    }
+    let left = rect.left() + 20.0;
+    let galley = one_line(ui, name, theme::sans(11.0), right - left);
+    painter.galley(egui::pos2(left, middle - galley.size().y * 0.5), galley, text);
 }
