@@ -271,6 +271,17 @@ fn step_prints_as_many_instructions_as_it_is_asked_for() {
 }
 
 #[test]
+fn step_walks_from_the_state_after_the_batches_it_is_given() {
+    let shell = Shell::new();
+    let two = shell.ok("step xor.ron --steps 1 --from-step 30");
+    assert!(two.starts_with("after 30 batches: epoch 1, batch 5 of 25\n"), "{two}");
+    assert_eq!(tape(&two), tape(&shell.ok("step xor.ron --steps 1")));
+    assert_ne!(two, shell.ok("step xor.ron --steps 1 --from-step 31"));
+    let back = shell.ok("step xor.ron --steps 1 --from-step 30 --back 2");
+    assert!(back.contains("back 2: batch 30, before instruction"), "{back}");
+}
+
+#[test]
 fn step_stops_after_the_instruction_it_is_given() {
     let shell = Shell::new();
     for (until, phase, node) in [

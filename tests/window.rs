@@ -6,6 +6,9 @@ use egui::{Key, Modifiers, Pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
+#[path = "window/scrub.rs"]
+mod scrub;
+
 fn window(path: Option<&str>) -> Harness<'static, App> {
     let launch = Launch { path: path.map(Into::into), home: None, native_dialogs: false };
     let mut harness =

@@ -28,19 +28,29 @@ struct Level {
     menus: bool,
     speed: bool,
     long_name: bool,
+    /// Previous batch, next batch, play slowly.
+    symbols: bool,
+    /// 2: phase, instruction and node; 1: phase and instruction; 0: phase.
+    chip: u8,
 }
 
-const FULL: Level = Level { tail: true, figures: 5, steps: true, menus: true, speed: true, long_name: true };
-const LEVELS: [Level; 9] = [
+const FULL: Level =
+    Level { tail: true, figures: 5, steps: true, menus: true, speed: true, long_name: true, symbols: true, chip: 2 };
+const SHORT: Level = Level { tail: false, long_name: false, figures: 4, steps: false, chip: 1, ..FULL };
+const LEVELS: [Level; 13] = [
     FULL,
     Level { tail: false, ..FULL },
     Level { tail: false, long_name: false, ..FULL },
     Level { tail: false, long_name: false, figures: 4, ..FULL },
-    Level { tail: false, long_name: false, figures: 4, steps: false, ..FULL },
-    Level { tail: false, long_name: false, figures: 4, steps: false, menus: false, ..FULL },
-    Level { tail: false, long_name: false, figures: 3, steps: false, menus: false, ..FULL },
-    Level { tail: false, long_name: false, figures: 2, steps: false, menus: false, speed: false },
-    Level { tail: false, long_name: false, figures: 0, steps: false, menus: false, speed: false },
+    Level { steps: true, ..SHORT },
+    SHORT,
+    Level { menus: false, ..SHORT },
+    Level { menus: false, figures: 3, ..SHORT },
+    Level { menus: false, figures: 3, chip: 0, ..SHORT },
+    Level { menus: false, figures: 3, chip: 0, symbols: false, ..SHORT },
+    Level { menus: false, figures: 2, chip: 0, symbols: false, ..SHORT },
+    Level { menus: false, figures: 2, chip: 0, symbols: false, speed: false, ..SHORT },
+    Level { menus: false, figures: 0, chip: 0, symbols: false, speed: false, ..SHORT },
 ];
 
 /// The choices of speed.
@@ -63,6 +73,7 @@ fn speed_text(speed: Speed) -> String {
     }
 }
 
+/// Buttons with words; the batch has a symbol as well.
 const STEPS: [(&str, &str, Granularity); 4] = [
     ("Phase", "Step phase", Granularity::Phase),
     ("Batch", "Step batch", Granularity::Batch),
@@ -70,8 +81,14 @@ const STEPS: [(&str, &str, Granularity); 4] = [
     ("To end", "To end of batch", Granularity::ToEnd),
 ];
 
+/// Room for the text of the chip, the same at every instruction, so that no button moves while one steps.
+fn chip_room(ui: &Ui, level: Level) -> f32 {
+    let text = ["PAUSED forward", "PAUSED ∂ pass 999/999", "PAUSED ∂ pass 999/999 · hidden layer 12"];
+    width(ui, text[usize::from(level.chip.min(2))], theme::bold(11.0))
+}
+
 /// What the chip says: a text, its colour, and the reason behind it.
-fn chip(state: &State, theme: &Theme) -> (String, Color32, String) {
+fn chip(state: &State, theme: &Theme, level: u8) -> (String, Color32, String) {
     if state.loading {
         return ("LOADING".to_owned(), theme.cursor, "The data set is being read.".to_owned());
     }
@@ -91,12 +108,20 @@ fn chip(state: &State, theme: &Theme) -> (String, Color32, String) {
         let paused = ("PAUSED".to_owned(), theme.cursor, "Between two batches.".to_owned());
         return if s.step == 0 { ready() } else { paused };
     }
-    let (text, why) = match s.program.get(s.cursor).map(|i| i.phase) {
+    let next = s.program.get(s.cursor);
+    let (text, why) = match next.map(|i| i.phase) {
         Some(Phase::Forward | Phase::Loss) => ("PAUSED forward", "In the forward pass."),
         Some(Phase::Seed | Phase::Backward) => ("PAUSED ∂ pass", "In the backward pass."),
         Some(Phase::Update) | None => ("PAUSED update", "In the update of the weights."),
     };
-    (text.to_owned(), theme.cursor, why.to_owned())
+    let name = next.and_then(|i| state.graph().node(i.node)).map_or("", |n| n.name.as_str());
+    let place = format!("{}/{}", s.cursor + 1, s.program.len());
+    let shown = match level {
+        0 => text.to_owned(),
+        1 => format!("{text} {place}"),
+        _ => format!("{text} {place} · {name}"),
+    };
+    (shown, theme.cursor, format!("{why} Next is instruction {place}: {name}."))
 }
 
 /// A loss with four places, or in powers of ten.
@@ -182,7 +207,8 @@ fn measure(ui: &Ui, state: &State, level: Level) -> (f32, f32) {
     right += if level.speed { 100.0 + GAP } else { 0.0 };
     right += button_width(ui, "Training");
     right += level.figures as f32 * (FIGURE + GAP) + 8.0;
-    right += width(ui, "PAUSED forward", theme::bold(11.0)) + 26.0 + GAP;
+    right += chip_room(ui, level) + 26.0 + GAP;
+    right += if level.symbols { 3.0 * (34.0 + GAP) } else { 0.0 };
     right += if level.tail { width(ui, &tail(state), theme::sans(11.0)) + 2.0 * GAP } else { 0.0 };
     (left, right)
 }
@@ -233,13 +259,19 @@ pub fn ui(ui: &mut Ui, state: &State, recent: &[PathBuf], actions: &mut Vec<Acti
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, format!("{name} {value}")));
             response.on_hover_text(about);
         }
-        let (text, color, why) = chip(state, &theme);
+        let (text, color, why) = chip(state, &theme, level.chip);
+        let room = chip_room(ui, level) + 2.0;
         let shown = Frame::new()
             .fill(theme::fade(color, 0.13))
             .stroke(Stroke::new(1.0, color))
             .corner_radius(12)
             .inner_margin(Margin::symmetric(11, 4))
-            .show(ui, |ui| ui.label(RichText::new(text).font(theme::bold(11.0)).color(color)));
+            .show(ui, |ui| {
+                ui.set_max_width(room);
+                let name = text.clone();
+                let label = egui::Label::new(RichText::new(text).font(theme::bold(11.0)).color(color)).truncate();
+                ui.add(label).accessible_name(name)
+            });
         shown.inner.on_hover_text(why);
         if level.tail {
             ui.add_space(GAP);
@@ -270,7 +302,12 @@ fn controls(ui: &mut Ui, state: &State, level: Level, theme: &Theme, actions: &m
     let why = state.failed.clone().unwrap_or_default();
     let mut press = |ui: &mut Ui, button: Button<'_>, name: &str, action: Action| {
         let response = ui.add_enabled(trainable, button).accessible_name(name);
-        let key = if name == "Pause" { "Train" } else { name };
+        let key = match name {
+            "Pause" => "Train",
+            "Previous batch" => "Back one batch",
+            "Next batch" => "Step batch",
+            name => name,
+        };
         if response.on_hover_text(hint(key)).on_disabled_hover_text(format!("Cannot run: {why}")).clicked() {
             actions.push(action);
         }
@@ -278,6 +315,13 @@ fn controls(ui: &mut Ui, state: &State, level: Level, theme: &Theme, actions: &m
     press(ui, Button::new("↺").min_size(vec2(34.0, 28.0)), "Reset", Action::Reset);
     let (text, name) = if state.running() { ("‖ Pause", "Pause") } else { ("▶ Train", "Train") };
     press(ui, Button::new(text).min_size(vec2(84.0, 28.0)), name, Action::TogglePlay);
+    if level.symbols {
+        let slowly = state.running() && state.pace().is_some();
+        let small = |text: &'static str| Button::new(text).min_size(vec2(34.0, 28.0));
+        press(ui, small("▷").selected(slowly), "Play slowly", Action::PlaySlowly);
+        press(ui, small("|◀"), "Previous batch", Action::Back(Granularity::Batch));
+        press(ui, small("▶|"), "Next batch", Action::Step(Granularity::Batch));
+    }
     press(ui, Button::new("←").min_size(vec2(34.0, 28.0)), "Back one node", Action::Back(Granularity::Node));
     let out = Button::new("Out ↑").min_size(vec2(0.0, 28.0));
     if state.into.is_some() {

@@ -1,0 +1,109 @@
+//! The slider over the record, the keys for batches, and going on from an earlier place.
+
+use super::{press, settle, window};
+use chainrule::train::Snapshot;
+use chainrule::ui::app::App;
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use std::sync::Arc;
+
+fn now(h: &Harness<'_, App>) -> Arc<Snapshot> {
+    h.state().state().snapshot.clone().expect("a snapshot")
+}
+
+fn until(h: &mut Harness<'_, App>, what: &str, ok: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    for _ in 0..60 {
+        settle(h);
+        if ok(&now(h)) {
+            return now(h);
+        }
+    }
+    panic!("it never came: {what}");
+}
+
+/// Some epochs of XOR, then a pause.
+fn trained() -> Harness<'static, App> {
+    let mut h = window(Some("projects/xor.ron"));
+    press(&mut h, Modifiers::NONE, Key::Space);
+    until(&mut h, "five epochs", |s| s.epoch >= 5);
+    if now(&h).running {
+        press(&mut h, Modifiers::NONE, Key::Space);
+    }
+    until(&mut h, "a pause", |s| !s.running && s.record.to == s.step);
+    h
+}
+
+#[test]
+fn k_and_j_run_the_next_batch_and_take_it_back() {
+    let mut h = window(Some("projects/xor.ron"));
+    press(&mut h, Modifiers::NONE, Key::K);
+    press(&mut h, Modifiers::NONE, Key::K);
+    let second = until(&mut h, "two batches", |s| s.step == 2);
+    press(&mut h, Modifiers::NONE, Key::J);
+    assert_eq!(until(&mut h, "one batch back", |s| s.step == 1).record.to, 2, "the record stays");
+    press(&mut h, Modifiers::NONE, Key::K);
+    let again = until(&mut h, "forward again", |s| s.step == 2);
+    let weights = |s: &Snapshot| s.nodes.values().filter_map(|n| n.weight_sample.clone()).collect::<Vec<_>>();
+    assert_eq!(weights(&again), weights(&second));
+}
+
+#[test]
+fn the_slider_scrubs_by_mouse_and_by_arrow_keys() {
+    let mut h = trained();
+    let end = now(&h);
+    let rail = h.get_by_label("Place in the recorded run").rect();
+    h.drag_at(rail.right_center() - egui::vec2(9.0, 0.0));
+    h.run_steps(2);
+    h.hover_at(rail.center());
+    h.run_steps(2);
+    h.drop_at(rail.center());
+    let middle = until(&mut h, "the middle", |s| s.record.goal.is_none() && s.step < end.step);
+    let share = middle.step as f64 / end.step as f64;
+    assert!((share - 0.5).abs() < 0.1, "the place is {share} of the record");
+    assert_eq!((middle.record.to, &middle.history), (end.record.to, &end.history), "nothing of the record is lost");
+    h.get_by_label("Place in the recorded run").focus();
+    settle(&mut h);
+    press(&mut h, Modifiers::NONE, Key::ArrowRight);
+    until(&mut h, "one batch on", |s| s.record.goal.is_none() && s.step == middle.step + 1);
+    press(&mut h, Modifiers::NONE, Key::ArrowLeft);
+    until(&mut h, "and back", |s| s.record.goal.is_none() && s.step == middle.step);
+}
+
+#[test]
+fn a_run_goes_on_from_an_earlier_place_and_the_old_curve_is_a_ghost_until_cleared() {
+    let mut h = trained();
+    assert!(h.query_by_label("Continue from here").is_none(), "at the end there is nothing to continue from");
+    let end = now(&h);
+    h.state_mut().push(chainrule::ui::action::Action::Seek { step: end.step / 2, cursor: 0 });
+    until(&mut h, "the place", |s| s.record.goal.is_none() && s.step == end.step / 2);
+    h.get_by_label("Continue from here").click();
+    let on = until(&mut h, "training", |s| s.step > end.step / 2);
+    assert_eq!(on.record.ghosts.len(), 1);
+    if now(&h).running {
+        press(&mut h, Modifiers::NONE, Key::Space);
+    }
+    h.get_by_label("Clear ghosts").click();
+    until(&mut h, "no ghosts", |s| s.record.ghosts.is_empty());
+}
+
+#[test]
+fn a_double_click_on_the_tape_runs_to_the_instruction_and_back_before_it() {
+    let mut h = window(Some("projects/mlp_2_2_1.ron"));
+    press(&mut h, Modifiers::COMMAND, Key::Num7);
+    let double = |h: &mut Harness<'_, App>, label: &str| {
+        let at = h.get_by_label(label).rect().center();
+        for _ in 0..2 {
+            h.drag_at(at);
+            h.drop_at(at);
+        }
+        settle(h);
+    };
+    double(&mut h, "loss loss");
+    let there = until(&mut h, "the loss", |s| s.cursor > 0 && !s.at_rest);
+    assert_eq!(there.program[there.cursor].phase, chainrule::engine::Phase::Loss);
+    double(&mut h, "forward hidden");
+    let back = until(&mut h, "the hidden layer", |s| s.cursor < there.cursor);
+    assert_eq!(back.program[..=back.cursor].len(), back.cursor + 1);
+    assert_eq!(h.state().state().graph().node(back.program[back.cursor].node).map(|n| n.name.as_str()), Some("hidden"));
+}
