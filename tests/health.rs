@@ -4,7 +4,9 @@ use chainrule::engine::Phase;
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::{Params, Value};
 use chainrule::project::{self, Document};
-use chainrule::train::{Birth, Certified, Command, Granularity, Remedy, Session, Timeline, TrainConfig, Worker};
+use chainrule::train::{
+    Ailment, Birth, Certified, Command, Granularity, Remedy, Session, Timeline, TrainConfig, Worker,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -145,4 +147,46 @@ fn a_birth_can_be_taken_back_bit_for_bit() {
     assert!(timeline.back(&mut s, Granularity::Node));
     assert_eq!((s.cursor(), s.current().1.bad()), (cursor - 1, None));
     assert!(s.birth().is_none());
+}
+
+#[test]
+fn healthy_projects_show_no_marks() {
+    for (name, _) in project::templates::shipped() {
+        let mut s = session(document(name));
+        let since = Instant::now();
+        let epochs = s.config().epochs.min(60);
+        while s.epoch() < epochs && since.elapsed() < Duration::from_secs(6) {
+            s.step();
+        }
+        let marks: Vec<String> = s.health().into_iter().map(|m| m.text).collect();
+        assert!(marks.is_empty(), "{name} after {} epochs: {marks:#?}", s.epoch());
+    }
+}
+
+#[test]
+fn dead_saturated_and_shaken_layers_are_marked() {
+    let found = |s: &mut Session<f32>, a: Ailment| {
+        for _ in 0..60 {
+            s.step();
+        }
+        s.health().into_iter().find(|m| m.ailment == a).map(|m| m.short)
+    };
+    let mut s = session(document("digits"));
+    let hidden = s.weights().infos.iter().find(|i| i.name == "bias").cloned().expect("a bias");
+    for i in 0..hidden.range.len() {
+        s.set_weight(hidden.node, "bias", i, -1e4);
+    }
+    let n = hidden.range.len();
+    assert_eq!(found(&mut s, Ailment::Dead), Some(format!("dead {n}/{n}")));
+    let mut s = session(document("xor"));
+    let wide = s.weights().infos.iter().find(|i| i.name == "weight").cloned().expect("a weight");
+    for i in 0..wide.range.len() {
+        s.set_weight(wide.node, "weight", i, 200.0);
+    }
+    assert_eq!(found(&mut s, Ailment::Saturated).as_deref(), Some("saturated"));
+    let mut s = session(document("sine"));
+    let mut wild = s.config().clone();
+    wild.optimizer = wild.optimizer.with_lr(3.0);
+    s.set_config(wild);
+    assert_eq!(found(&mut s, Ailment::Restless).as_deref(), Some("restless"));
 }

@@ -237,6 +237,9 @@ fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
     }
     table.write(&mut out)?;
     classes(&parts, &mut out)?;
+    for mark in session.health() {
+        writeln!(out, "health: {}. {}", mark.text, mark.ailment.advice())?;
+    }
     Ok(())
 }
 

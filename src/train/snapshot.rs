@@ -293,6 +293,8 @@ pub struct Snapshot {
     pub history: Arc<Vec<Point>>,
     /// Gradient norms over time.
     pub gradients: Arc<Vec<GradTrack>>,
+    /// What ails the network.
+    pub health: Vec<crate::train::Mark>,
     /// All nodes.
     pub nodes: BTreeMap<NodeId, NodeShot>,
     /// The node that was asked for.

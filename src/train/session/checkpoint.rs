@@ -70,6 +70,7 @@ impl<S: Precision> Session<S> {
         (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
         (self.begun, self.short, self.closing) = (false, false, None);
         self.order.shuffle(self.epoch as u64);
+        self.vitals = Default::default();
         self.pass.rewind();
         self.ledger.sum = None;
         if let Some((grads, sum)) = &c.grads {

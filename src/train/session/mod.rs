@@ -6,11 +6,13 @@ mod evaluate;
 mod halt;
 mod ledger;
 mod probe;
+mod vitals;
 mod whatif;
 
 pub use again::{Again, TWICE};
 pub(super) use checkpoint::Checkpoint;
 pub(super) use probe::Probe;
+use vitals::Vitals;
 
 use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
@@ -115,6 +117,8 @@ pub struct Session<S> {
     tracks: Vec<GradTrack>,
     pace: Pace,
     watch: Watch<S>,
+    /// What is observed of every node.
+    vitals: Vitals,
     threshold: f64,
     prediction: Option<NodeId>,
     pub(super) ledger: Ledger<S>,
@@ -198,6 +202,7 @@ impl<S: Precision> Session<S> {
             sum: (0.0, 0.0),
             history: Vec::with_capacity(KEEP + 1),
             tracks,
+            vitals: Vitals::default(),
             threshold,
             prediction,
             ledger: Ledger::default(),
@@ -226,6 +231,7 @@ impl<S: Precision> Session<S> {
         (self.epoch, self.batch, self.step, self.begun, self.short) = (0, 0, 0, false, false);
         self.sum = (0.0, 0.0);
         self.closing = None;
+        self.vitals = Vitals::default();
         self.history.clear();
         for t in &mut self.tracks {
             t.points.clear();
@@ -530,6 +536,7 @@ impl<S: Precision> Session<S> {
         let every = (self.batches() / 4).max(1) as u64;
         if self.step <= 50 || self.step.is_multiple_of(every) {
             self.track();
+            self.observe();
         }
         if epoch_ended {
             self.closing = Some(Sweep::default());

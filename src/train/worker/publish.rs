@@ -124,6 +124,7 @@ impl Trainer {
             seed: s.config().seed,
             history: Arc::new(s.history().to_vec()),
             gradients: Arc::new(s.tracks().to_vec()),
+            health: s.health(),
             nodes: s.node_shots(&self.want, self.slow.maps.clone(), &self.profile),
             inspected: self.want.inspect.and_then(|id| s.inspect(id)),
             map: self.slow.map.clone(),

@@ -18,6 +18,7 @@ pub fn ui(ui: &mut Ui, layout: &Layout, view: &View, state: &State, actions: &mu
     let seen = view.visible().expand(12.0);
     let painter = ui.painter_at(view.area);
     for n in layout.nodes.iter().filter(|n| seen.intersects(n.rect)) {
+        marks(ui, &painter, n, view, state, &theme);
         let Some(c) = state.certificate(n.id) else { continue };
         if c.standing == Standing::Constant {
             continue;
@@ -34,6 +35,31 @@ pub fn ui(ui: &mut Ui, layout: &Layout, view: &View, state: &State, actions: &mu
             actions.push(Action::Certify);
         }
         response.on_hover_ui(|ui| tooltip(ui, n.id, c, &verdict, colour, state));
+    }
+}
+
+/// The marks of a node's health, right of its seal.
+fn marks(ui: &mut Ui, painter: &Painter, n: &NodeBox, view: &View, state: &State, theme: &Theme) {
+    let all = state.snapshot.iter().flat_map(|s| s.health.iter());
+    let mut left = place(n, view) + vec2(10.0 * view.zoom, 0.0);
+    for mark in all.filter(|m| m.node == n.id) {
+        let font = theme::sans(view.font_size(9.0));
+        let galley = painter.layout_no_wrap(mark.short.clone(), font, theme.warning);
+        let size = galley.size() + vec2(8.0, 2.0) * view.zoom;
+        let rect = Rect::from_min_size(left - vec2(0.0, size.y * 0.5), size);
+        painter.rect(rect, 3.0 * view.zoom, theme.card, Stroke::new(1.0, theme.warning), egui::StrokeKind::Inside);
+        painter.galley(rect.center() - galley.size() * 0.5, galley, theme.warning);
+        left.x = rect.right() + 3.0 * view.zoom;
+        let id = egui::Id::unique(("health", n.id.0, mark.ailment.word()));
+        let response = ui.interact(rect.intersect(view.area), id, Sense::hover());
+        response.widget_info(|| {
+            WidgetInfo::labeled(egui::Role::Label, true, format!("health of {}: {}", n.name, mark.short))
+        });
+        response.on_hover_ui(|ui| {
+            ui.set_max_width(330.0);
+            ui.colored_label(theme.warning, &mark.text);
+            ui.label(mark.ailment.advice());
+        });
     }
 }
 

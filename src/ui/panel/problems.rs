@@ -38,6 +38,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         for d in sorted {
             row(ui, d, state, &theme, actions);
         }
+        health(ui, state, &theme, actions);
     });
 }
 
@@ -63,4 +64,18 @@ fn row(ui: &mut Ui, d: &Diagnostic, state: &State, theme: &Theme, actions: &mut 
             }
         }
     });
+}
+
+/// What ails the network in this run.
+fn health(ui: &mut Ui, state: &State, theme: &Theme, actions: &mut Vec<Action>) {
+    for mark in state.snapshot.iter().flat_map(|s| s.health.iter()) {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new("run").font(theme::mono(10.5)).color(theme.warning));
+            if ui.link(RichText::new(&mark.text).color(theme.text)).clicked() {
+                actions.push(Action::Select(BTreeSet::from([mark.node])));
+                actions.push(Action::Focus(Focus::Node(mark.node)));
+            }
+            ui.label(RichText::new(mark.ailment.advice()).color(theme.dim));
+        });
+    }
 }
