@@ -19,6 +19,8 @@ struct Vital {
     node: NodeId,
     /// By unit, the latest observation in which it had a slope; only for activations.
     alive: Vec<u32>,
+    /// Whether its slope is zero nowhere in exact arithmetic: then a zero is saturation, not death.
+    smooth: bool,
     /// Elements of one unit that lie side by side.
     inner: usize,
     /// Whether a layer with weights builds on it.
@@ -60,11 +62,11 @@ impl<S: Precision> Session<S> {
                     let (d, g) = (d.to64().abs(), g.to64().abs());
                     let unit = &mut v.alive[i / v.inner % units];
                     // Where nothing arrives, nothing is learnt of the slope.
-                    if g != 0.0 || d == 0.0 {
+                    if g != 0.0 || d == 0.0 || v.smooth {
                         *unit = vitals.seen;
                     }
                     arrived += usize::from(d > 0.0);
-                    flat += usize::from(g > 0.0 && g < LIMITS.flat * d);
+                    flat += usize::from((g > 0.0 || v.smooth) && g < LIMITS.flat * d);
                 }
                 if arrived > 0 {
                     v.saturated = mean(v.saturated, flat as f64 / arrived as f64, 0.1);
@@ -118,6 +120,7 @@ impl<S: Precision> Session<S> {
             Some(Vital {
                 node: id,
                 alive: if acts { vec![0; units] } else { Vec::new() },
+                smooth: spec.kinks.is_empty(),
                 inner: shape.iter().skip(axis + 1).product::<usize>().max(1),
                 hidden: building.contains(&id),
                 weights: own.map(|(k, _)| k).collect(),
