@@ -103,23 +103,23 @@ fn the_backward_graph_is_shown_and_its_switches_work() {
     settle(&mut h);
     let said = |h: &Harness<'_, App>, words: &str| h.state().messages().iter().any(|m| m.contains(words));
     assert!(said(&h, "Trying to backward through the graph a second time"), "{:?}", h.state().messages());
-    h.get_by_label("retain_graph").click();
+    h.get_by_label("retain_graph").click_accesskit();
     settle(&mut h);
     let norm = |h: &Harness<'_, App>| snapshot(h).autograd.as_ref().and_then(|a| a.leaves[0].1).expect("a norm");
     let once = norm(&h);
-    h.get_by_label("Backward again").click();
+    h.get_by_label("Backward again").click_accesskit();
     settle(&mut h);
     assert_eq!(norm(&h), 2.0 * once, "the second pass doubles .grad");
-    h.get_by_label("zero_grad before backward").click();
+    h.get_by_label("zero_grad before backward").click_accesskit();
     settle(&mut h);
     assert!(!h.state().state().document().train.zero_grad);
     h.get_by_label("node hidden").click();
     settle(&mut h);
-    h.get_by_label("freeze weight").click();
+    h.get_by_label("freeze weight").click_accesskit();
     settle(&mut h);
     let leaf = |h: &Harness<'_, App>| snapshot(h).autograd.as_ref().map(|a| a.graph.leaves[0].requires_grad);
     assert_eq!(leaf(&h), Some(false), "it is frozen in the run as well");
-    h.get_by_label("Detach its output").click();
+    h.get_by_label("Detach its output").click_accesskit();
     settle(&mut h);
     assert!(h.state().state().graph().nodes().any(|n| n.kind == "detach"));
     for _ in 0..3 {

@@ -40,6 +40,7 @@ impl Trainer {
             },
             Order::Drop(of) => self.probe.pokes.retain(|p| p.of != of),
             Order::Discard => self.probe.pokes.clear(),
+            Order::Keep if self.probe.pokes.is_empty() => {}
             Order::Keep => match s.keep(&self.probe.pokes) {
                 Ok(_) => {
                     self.probe.pokes.clear();
