@@ -11,9 +11,11 @@
 //!   kernels/   matmul, broadcast, reduce, elementwise: each forward beside its adjoint
 //! ops/         the catalogue: one file = one kind of node, and catalogue.rs, the one list of them
 //! graph/       the computational graph: petgraph, node ids, edits, placement, shape inference, diagnostics
-//! engine/      a graph becomes a plan; a plan is run instruction by instruction, forward and backward
+//! engine/      a graph becomes a plan; a plan is run instruction by instruction, forward and backward; explain/ takes
+//!              numbers apart, certify checks gradients
 //! data/        data sets: synthetic, embedded, CSV; splits, scaling, batches
-//! train/       optimisers, metrics; Session (synchronous) and Worker (its thread)
+//! train/       optimisers, metrics; Session (synchronous) and Worker (its thread); stops/ breakpoints and watches;
+//!              timeline, what-if, the backward graph, health
 //! project/     the document, its history, and the .ron file: versions, atomic saving, recovery
 //! cli/         the program without a window
 //! ui/          the program with one: app, actions, theme, canvas/, panel/, widget/
