@@ -96,8 +96,9 @@ fn sum<S: Precision>(
                 Target::Weight(k) => Origin::Weight(*k),
             };
             let first = Factor { of, index: i, label: String::new(), value: x };
-            // A factor 1 says nothing.
-            let other = if s.to64() == 1.0 { Vec::new() } else { other };
+            // A factor 1 without a name says nothing.
+            let nameless = other.iter().all(|f| f.of == Origin::Local);
+            let other = if s.to64() == 1.0 && nameless { Vec::new() } else { other };
             e.terms.push(Term { factors: [vec![first], other].concat(), value: x * s.to64(), slope: None });
         }
     }

@@ -3,8 +3,8 @@
 use crate::engine::pass::{Pass, inputs};
 use crate::engine::plan::Step;
 use crate::engine::{Plan, Weights};
-use crate::ops::{Backward, Forward, Inner, Kind, Mode, Params, Precision, Role};
-use crate::tensor::{View, ViewMut};
+use crate::ops::{Backward, Forward, InferCtx, Inner, Kind, Mode, Params, Precision, Role};
+use crate::tensor::{Dim, Shape, View, ViewMut};
 
 /// Which tensor a node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,7 +171,14 @@ impl<S: Precision> Local<S> {
     /// Sample `n` of `batch` alone, if it can be computed alone: then the output is the same.
     pub fn sample(&self, n: usize, batch: usize) -> Option<Self> {
         let has = |shape: &[usize]| batch > 1 && shape.first() == Some(&batch);
-        if !has(&self.output.shape) || !self.saved.len().is_multiple_of(batch) {
+        if !has(&self.output.shape) || !self.inputs.iter().all(|x| has(&x.shape)) || !self.kept.is_empty() {
+            return None;
+        }
+        // What is saved must be saved for each sample.
+        let shapes: Vec<Shape> = self.inputs.iter().map(|x| Shape::batch(&x.shape[1..])).collect();
+        let ctx = InferCtx { params: &self.params, inputs: &shapes, features: None, target: None };
+        let saved = (self.kind.infer)(&ctx).ok()?.saved;
+        if saved.is_some_and(|s| s.0.first() != Some(&Dim::Batch) || s.len(batch) != self.saved.len()) {
             return None;
         }
         let cut = |t: &Tensor<S>| {
@@ -181,9 +188,6 @@ impl<S: Precision> Local<S> {
         };
         let mut one = self.clone();
         for x in one.inputs.iter_mut() {
-            if !has(&x.shape) {
-                return None;
-            }
             *x = cut(x);
         }
         let row = cut(&self.output);

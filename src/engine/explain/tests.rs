@@ -160,7 +160,8 @@ fn backward_terms_add_up_to_the_gradient() {
             }
             let want = node.backward(&delta, target, None);
             for i in some(want.len()) {
-                for budget in [u64::MAX, 0] {
+                // The whole batch, and sample by sample.
+                for budget in if i == 0 { vec![u64::MAX, 0] } else { vec![u64::MAX] } {
                     let e = backward::gradient(&node, &delta, target, i, BATCH, budget);
                     let scale = e.terms.iter().map(|t| t.value.abs()).fold(want[i].abs().max(1e-3), f64::max);
                     let close = (sum(&e) - want[i]).abs() <= 1e-9 * scale;

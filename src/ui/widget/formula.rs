@@ -66,8 +66,11 @@ fn draw(ui: &mut Ui, alt: &str, tex: &str, size: f32, tint: Option<Color32>) {
     }
 }
 
+/// An address without the formula itself: its colours hold a #, which parts the frames of an animation there.
 fn uri(tex: &str) -> String {
-    format!("bytes://formula/{tex}.svg")
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(tex, &mut hasher);
+    format!("bytes://formula/{:016x}.svg", std::hash::Hasher::finish(&hasher))
 }
 
 /// User units per em of the typeset pictures.
