@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Work that is done this soon after the flag was raised is finished, so that small networks stop between batches.
@@ -14,9 +14,16 @@ const GRACE: Duration = Duration::from_millis(10);
 /// made by `default` belongs to nobody and is never raised.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Halt {
-    flag: Option<Arc<AtomicBool>>,
-    /// When it was first seen raised.
-    seen: Cell<Option<Instant>>,
+    flag: Option<Arc<Flag>>,
+    /// When it was first seen raised, and how often it had been taken down before.
+    seen: Cell<Option<(Instant, u64)>>,
+}
+
+#[derive(Debug, Default)]
+struct Flag {
+    raised: AtomicBool,
+    /// How often it was taken down: what a clone has seen before is then forgotten.
+    down: AtomicU64,
 }
 
 impl Halt {
@@ -27,17 +34,20 @@ impl Halt {
     /// Raises it.
     pub fn raise(&self) {
         if let Some(flag) = &self.flag {
-            flag.store(true, Ordering::Release);
+            flag.raised.store(true, Ordering::Release);
         }
     }
     /// Takes it down; whether it was raised.
     pub fn clear(&self) -> bool {
         self.seen.set(None);
-        self.flag.as_ref().is_some_and(|f| f.swap(false, Ordering::AcqRel))
+        self.flag.as_ref().is_some_and(|f| {
+            f.down.fetch_add(1, Ordering::AcqRel);
+            f.raised.swap(false, Ordering::AcqRel)
+        })
     }
     /// Whether it is raised.
     pub fn raised(&self) -> bool {
-        self.flag.as_ref().is_some_and(|f| f.load(Ordering::Acquire))
+        self.flag.as_ref().is_some_and(|f| f.raised.load(Ordering::Acquire))
     }
     /// Whether it has been raised for longer than small work takes.
     pub fn over(&self) -> bool {
@@ -46,8 +56,9 @@ impl Halt {
             return false;
         }
         let now = Instant::now();
-        let since = self.seen.get().unwrap_or(now);
-        self.seen.set(Some(since));
+        let down = self.flag.as_ref().map_or(0, |f| f.down.load(Ordering::Acquire));
+        let since = self.seen.get().filter(|(_, when)| *when == down).map_or(now, |(since, _)| since);
+        self.seen.set(Some((since, down)));
         now - since >= GRACE
     }
 }
@@ -67,5 +78,12 @@ mod tests {
         let now = Instant::now();
         while now.elapsed() < GRACE {}
         assert!(flag.over() && flag.clear() && !flag.over() && !flag.clear());
+        // What a clone saw of an earlier time does not count when it is raised again.
+        sender.raise();
+        assert!(!flag.over());
+        while now.elapsed() < 3 * GRACE {}
+        sender.clear();
+        sender.raise();
+        assert!(!flag.over());
     }
 }
