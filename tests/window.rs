@@ -140,7 +140,7 @@ fn the_backward_pass_is_walked_node_by_node() {
         assert_eq!(s.nodes[&output].weight_grad_norm.is_some(), back, "the gradient shows when it is computed");
     }
     let s = h.state().state().snapshot.clone().expect("a snapshot");
-    assert!(s.at_rest && s.step == 1, "one batch is done");
+    assert!(s.at_rest && s.step == 1, "one batch is done: {} {}", s.at_rest, s.step);
 }
 
 #[test]

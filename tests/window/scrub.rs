@@ -19,7 +19,9 @@ fn until(h: &mut Harness<'_, App>, what: &str, ok: impl Fn(&Snapshot) -> bool) -
             return now(h);
         }
     }
-    panic!("it never came: {what}");
+    let s = now(h);
+    let at = (s.running, s.step, s.record.to, s.record.goal, s.cursor, s.at_rest, h.state().messages());
+    panic!("it never came: {what}; {at:?}");
 }
 
 /// Some epochs of XOR, then a pause.
