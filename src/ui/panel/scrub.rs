@@ -9,7 +9,7 @@ use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Align, Button, DragValue, Layout, PopupCloseBehavior, Rangef, Rect, RichText, Slider, Ui, pos2, vec2};
 
 /// Height of the slider and the line below it.
-pub const HEIGHT: f32 = 48.0;
+pub const HEIGHT: f32 = 62.0;
 const RAIL: f32 = 18.0;
 
 /// The place to show, in batches: the one asked for, while the worker is on its way to it.
@@ -60,7 +60,7 @@ pub fn ui(ui: &mut Ui, state: &State, snapshot: &Snapshot, rail: Rangef, actions
     if response.changed() && step != now {
         actions.push(Action::Seek { step, cursor: 0 });
     }
-    ui.with_layout(Layout::left_to_right(Align::Center), |ui| below(ui, state, snapshot, now, &theme, actions));
+    ui.horizontal(|ui| below(ui, state, snapshot, now, &theme, actions));
 }
 
 /// What is recorded, and what can be done from an earlier place.
