@@ -77,7 +77,9 @@ fn a_large_network_obeys_in_mid_batch() {
     };
     worker.send(load(1, graph.clone(), Some(data.clone())));
     worker.send(Command::Want(Want { map_size: 0, previews: false, ..Want::default() }));
+    wait(&worker, |s| s.revision == 1);
     worker.send(Command::Run);
+    wait(&worker, |s| s.running);
     std::thread::sleep(batch / 3);
     let sent = Instant::now();
     worker.send(Command::Pause);
@@ -108,6 +110,7 @@ fn a_large_network_obeys_in_mid_batch() {
     assert!(loaded < soon, "another document came after {loaded:?}; a batch takes {batch:?}");
     worker.send(load(3, graph, Some(data)));
     worker.send(Command::Run);
+    wait(&worker, |s| s.revision == 3 && s.running);
     std::thread::sleep(batch / 3);
     let sent = Instant::now();
     drop(worker);

@@ -27,9 +27,8 @@ impl App {
             Action::WantAutograd => self.describe_autograd(),
             Action::RetainGraph(on) => self.state.retain_graph = on,
             Action::RetainGrad(node) => {
-                if !self.state.retained.remove(&node) {
-                    self.state.retained.insert(node);
-                }
+                let kept = self.state.retained.remove(&node);
+                self.state.retained.extend((!kept).then_some(node));
             }
             Action::Splice(wire, kind) => match self.state.graph().splice(wire, kind) {
                 Ok(edit) => self.apply(ctx, Action::Change(Change::Graph(edit))),
