@@ -426,9 +426,7 @@ fn step_explains_where_a_number_came_from() {
     shell.fails("step mlp_2_2_1.ron --explain nobody.weight", 2, &["nobody.weight", "hidden"]);
     shell.fails("step mlp_2_2_1.ron --explain output.wait", 2, &["\"wait\"", "weight.grad"]);
     shell.fails("step mlp_2_2_1.ron --explain output.weight[0,9]", 2, &["1×2", "[0,9]"]);
-    shell.fails(
-        "step mlp_2_2_1.ron --steps 3 --explain output.weight.grad[0,0]",
-        1,
-        &["not computed in this pass yet"],
-    );
+    // The steps are shown before it turns out that the gradient is still to come.
+    let early = shell.run("step mlp_2_2_1.ron --steps 3 --explain output.weight.grad[0,0]");
+    assert!(early.code == Some(1) && early.err.contains("not computed in this pass yet"), "{early:?}");
 }

@@ -33,7 +33,7 @@ fn lines(made: &Explanation, out: &mut dyn Write) -> Result<()> {
 }
 
 /// The element called `NODE.TENSOR[i,j]`. The name of a node may hold dots and brackets; it is the longest that fits.
-fn element(session: &Session<f32>, text: &str) -> Result<(ElementRef, String)> {
+pub fn element(session: &Session<f32>, text: &str) -> Result<(ElementRef, String)> {
     let (path, index) = match text.trim().strip_suffix(']').and_then(|t| t.rsplit_once('[')) {
         Some((path, index)) => (path, Some(index)),
         None => (text.trim(), None),

@@ -55,6 +55,10 @@ pub fn run(args: &Args) -> Result<bool> {
     args.probe.configure(&mut loaded.project.document.train)?;
     let mut session = loaded.session::<f32>(true)?;
     session.set_watched(!args.explain.is_empty());
+    // What is named wrongly is told before anything runs.
+    for text in &args.explain {
+        crate::cli::explain::element(&session, text)?;
+    }
     let until = args.until.as_deref().map(|text| target(&session, text)).transpose()?;
     let steps = args.steps.unwrap_or(if until.is_some() { session.program().len() } else { args.probe.end(&session) });
     let mut out = std::io::stdout().lock();

@@ -79,32 +79,29 @@ fn a_run_goes_on_from_an_earlier_place_and_the_old_curve_is_a_ghost_until_cleare
     let end = now(&h);
     h.state_mut().push(chainrule::ui::action::Action::Seek { step: end.step / 2, cursor: 0 });
     until(&mut h, "the place", |s| s.record.goal.is_none() && s.step == end.step / 2);
-    h.get_by_label("Continue from here").click();
+    h.get_by_label("Continue from here").click_accesskit();
     let on = until(&mut h, "training", |s| s.step > end.step / 2);
     assert_eq!(on.record.ghosts.len(), 1);
     if now(&h).running {
         press(&mut h, Modifiers::NONE, Key::Space);
     }
-    h.get_by_label("Clear ghosts").click();
+    h.get_by_label("Clear ghosts").click_accesskit();
     until(&mut h, "no ghosts", |s| s.record.ghosts.is_empty());
 }
 
 #[test]
-fn a_double_click_on_the_tape_runs_to_the_instruction_and_back_before_it() {
+fn enter_on_the_tape_runs_to_the_instruction_and_back_before_it() {
     let mut h = window(Some("projects/mlp_2_2_1.ron"));
     press(&mut h, Modifiers::COMMAND, Key::Num7);
-    let double = |h: &mut Harness<'_, App>, label: &str| {
-        let at = h.get_by_label(label).rect().center();
-        for _ in 0..2 {
-            h.drag_at(at);
-            h.drop_at(at);
-        }
+    let go = |h: &mut Harness<'_, App>, label: &str| {
+        h.get_by_label(label).focus();
         settle(h);
+        press(h, Modifiers::NONE, Key::Enter);
     };
-    double(&mut h, "loss loss");
+    go(&mut h, "loss loss");
     let there = until(&mut h, "the loss", |s| s.cursor > 0 && !s.at_rest);
     assert_eq!(there.program[there.cursor].phase, chainrule::engine::Phase::Loss);
-    double(&mut h, "forward hidden");
+    go(&mut h, "forward hidden");
     let back = until(&mut h, "the hidden layer", |s| s.cursor < there.cursor);
     assert_eq!(back.program[..=back.cursor].len(), back.cursor + 1);
     assert_eq!(h.state().state().graph().node(back.program[back.cursor].node).map(|n| n.name.as_str()), Some("hidden"));
