@@ -19,6 +19,7 @@ pub enum Connect {
 }
 
 /// One wish of the user.
+#[expect(clippy::large_enum_variant, reason = "a few of them a frame, each moved once")]
 #[derive(Clone, Debug)]
 pub enum Action {
     /// A change of the document: one entry of the undo list.

@@ -46,6 +46,7 @@ impl<S: Precision> Session<S> {
     ///
     /// # Errors
     /// The breakpoint that it stopped at on the way.
+    #[expect(clippy::result_large_err, reason = "a stop is rare and carries what it found")]
     pub fn go_batch(&mut self) -> Result<StepReport, Halt> {
         if !self.stops.armed() {
             return Ok(self.step());
@@ -62,6 +63,7 @@ impl<S: Precision> Session<S> {
     }
 
     /// As [`Session::go_batch`], but stops between two instructions when it is interrupted. Whether it came to the end.
+    #[expect(clippy::result_large_err, reason = "a stop is rare and carries what it found")]
     pub(in crate::train) fn try_go(&mut self) -> Result<bool, Halt> {
         if !self.stops.armed() {
             return Ok(self.try_step());

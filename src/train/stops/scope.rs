@@ -163,7 +163,7 @@ impl<'a> Scope<'a> {
         let params = node.filled();
         let far = |x: f64| {
             let shape = Shape::fixed(&[1, 2]);
-            let ctx = InferCtx { params: &params, inputs: &[shape.clone()], features: None, target: None };
+            let ctx = InferCtx { params: &params, inputs: std::slice::from_ref(&shape), features: None, target: None };
             let inferred = (kind.infer)(&ctx).ok().filter(|i| i.output == shape && i.weights.is_empty())?;
             let mut out = [0.0f64; 2];
             let mut saved = vec![0.0; inferred.saved.map_or(0, |s| s.len(1))];

@@ -526,6 +526,7 @@ impl Trainer {
 }
 
 /// Trains to the end of the batch, with a clock at every instruction if `timed`. Whether it came to the end.
+#[expect(clippy::result_large_err, reason = "a stop is rare and carries what it found")]
 fn batch(s: &mut Session<f32>, timed: bool, profile: &mut Profile) -> Result<bool, stops::Halt> {
     if timed && !s.has_stops() {
         s.step_timed(profile);
