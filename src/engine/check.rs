@@ -146,7 +146,7 @@ impl Slopes {
 /// Relative error of `a` at one element, and whether the loss bends there.
 pub(super) fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64, bool) {
     let here = loss(0.0);
-    let mut last = None;
+    let (mut last, mut smooth) = (None, f64::INFINITY);
     for step in STEPS.map(|s| s * x.abs().max(1.0)) {
         let slopes = Slopes::at(step, here, loss);
         if !a.is_finite() || !slopes.is_number() {
@@ -160,9 +160,18 @@ pub(super) fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64,
         };
         if gap <= 1e-3 * scale + 2.0 * slopes.noise || (shrinks(0.5) && shrinks(0.25)) {
             let off = (a - slopes.central()).abs();
-            return (if off <= slopes.noise { 0.0 } else { off / scale }, false);
+            let error = if off <= slopes.noise { 0.0 } else { off / scale };
+            if error <= Checked::TOLERANCE {
+                return (error, false);
+            }
+            // A bend too small to be seen in the slopes is left behind by a smaller step.
+            smooth = smooth.min(error);
+            continue;
         }
         last = Some(slopes);
+    }
+    if smooth.is_finite() {
+        return (smooth, false);
     }
     // At a bend every slope between the one-sided ones is a subgradient.
     let Some(s) = last else { return (0.0, false) };
