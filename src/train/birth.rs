@@ -3,7 +3,7 @@
 //! Nothing here knows a kind of node: what an element depends on is found by running the node's own backward on harmless
 //! numbers, and the guilty input by running its forward with all others harmless.
 
-use crate::engine::{Bad, Local, Operand, Phase, Weights};
+use crate::engine::{Bad, Local, Operand, Phase, Weights, index_text};
 use crate::graph::{Fix, NodeId};
 use crate::ops::{Break, Precision};
 use crate::tensor::stream;
@@ -121,7 +121,7 @@ impl<S: Precision> Session<S> {
     fn of_update(&self, bad: Bad, birth: &mut Birth) {
         let Some(info) = bad.param.and_then(|k| self.weights().infos.get(k)) else { return };
         let at = info.range.start + bad.element;
-        birth.element = format!("{}{}", info.name, place(&info.shape, bad.element));
+        birth.element = format!("{}{}", info.name, index_text(&info.shape, bad.element));
         birth.value = self.weights().values[at].to64();
         let grad = self.weights().grads[at].to64();
         birth.readings = vec![
@@ -136,11 +136,11 @@ impl<S: Precision> Session<S> {
     }
 
     fn of_forward(&self, bad: Bad, local: &mut Local<S>, birth: &mut Birth) {
-        birth.element = format!("output{}", place(&local.shape, bad.element));
+        birth.element = format!("output{}", index_text(&local.shape, bad.element));
         birth.value = local.forward().get(bad.element).map_or(f64::NAN, |x| x.to64());
         let mut touched = touched(local, bad.element);
         if let Some((k, i)) = first_bad(&local.weights) {
-            let label = format!("{}{}", local.weights[k].label, place(&local.weights[k].shape, i));
+            let label = format!("{}{}", local.weights[k].label, index_text(&local.weights[k].shape, i));
             birth.readings = vec![(label.clone(), local.weights[k].data[i].to64())];
             birth.rule = format!("{label} is no finite number already: an update or an edit before made it so");
             return;
@@ -174,7 +174,7 @@ impl<S: Precision> Session<S> {
     fn of_backward(&self, bad: Bad, local: &mut Local<S>, delta: &[S], birth: &mut Birth) {
         let pin = bad.input.unwrap_or(0);
         let Some(operand) = local.inputs.get(pin) else { return };
-        let label = format!("{}.grad{}", operand.label, place(&operand.shape, bad.element));
+        let label = format!("{}.grad{}", operand.label, index_text(&operand.shape, bad.element));
         birth.value = local.backward(delta).inputs[pin].as_ref().map_or(f64::NAN, |g| g[bad.element].to64());
         birth.element = label;
         let own = [(pin, bad.element)];
@@ -182,8 +182,8 @@ impl<S: Precision> Session<S> {
         let outputs = reached(local, pin, bad.element);
         for o in &outputs {
             let (d, y) = (delta.get(*o), local.output().get(*o));
-            birth.readings.extend(d.map(|d| (format!("δ{}", place(&local.shape, *o)), d.to64())));
-            birth.readings.extend(y.map(|y| (format!("output{}", place(&local.shape, *o)), y.to64())));
+            birth.readings.extend(d.map(|d| (format!("δ{}", index_text(&local.shape, *o)), d.to64())));
+            birth.readings.extend(y.map(|y| (format!("output{}", index_text(&local.shape, *o)), y.to64())));
         }
         let broken = broken(local, &own, true);
         let mut wide: Local<f64> = local.cast();
@@ -218,7 +218,7 @@ impl<S: Precision> Session<S> {
         let o = &local.inputs[pin];
         let wire = self.graph().inputs(local.node).into_iter().find(|w| w.input == pin);
         let from = wire.and_then(|w| self.graph().node(w.from)).map(|n| format!(" from {}", n.name));
-        (format!("{}{}{}", o.label, place(&o.shape, i), from.unwrap_or_default()), o.data[i].to64())
+        (format!("{}{}{}", o.label, index_text(&o.shape, i), from.unwrap_or_default()), o.data[i].to64())
     }
 
     /// The weights that are many times as large as at the start.
@@ -333,15 +333,4 @@ fn broken<S: Precision>(local: &Local<S>, set: &[(usize, usize)], backward: bool
 
 fn first_bad<S: Precision>(list: &[Operand<S>]) -> Option<(usize, usize)> {
     list.iter().enumerate().find_map(|(k, o)| Some((k, o.data.iter().position(|x| !x.is_finite())?)))
-}
-
-/// `[2,0]`: the position of flat element `i`.
-fn place(shape: &[usize], mut i: usize) -> String {
-    let mut at: Vec<String> = Vec::new();
-    for n in shape.iter().rev() {
-        at.push((i % n.max(&1)).to_string());
-        i /= n.max(&1);
-    }
-    at.reverse();
-    if at.is_empty() { String::new() } else { format!("[{}]", at.join(",")) }
 }

@@ -28,7 +28,7 @@ mod watch;
 mod whatif;
 mod worker;
 
-pub use crate::engine::WeightMap;
+pub use crate::engine::{WeightMap, index_text};
 pub use autograd::{Autograd, AutogradShot, GradNode, GradState, Leaf, Next, Saved};
 pub use birth::{Birth, Remedy};
 pub use certified::Certified;
@@ -52,5 +52,5 @@ pub use snapshot::{
 pub use surface::{Axes, Surface, SurfaceJob, SurfaceWant, WeightElement};
 pub use timeline::{MEMORY, Timeline};
 pub use touch::Touch;
-pub use whatif::{Delta, Order, Poke, WhatIf, index_text};
+pub use whatif::{Delta, Order, Poke, WhatIf};
 pub use worker::{Command, Died, Errand, Granularity, Notice, Speed, Worker};

@@ -1,6 +1,6 @@
 //! What if a number were another? Edits of single elements, tried on a copy of the batch under way.
 
-use crate::engine::ParamInfo;
+use crate::engine::{ParamInfo, index_text};
 use crate::graph::{Graph, NodeId};
 use crate::ops::Precision;
 use crate::train::{ElementRef, Session, TensorRef};
@@ -80,19 +80,6 @@ pub fn tensor_name(graph: &Graph, infos: &[ParamInfo], node: NodeId, which: Tens
         TensorRef::Weight(k) => own(k)?.into(),
         TensorRef::WeightGrad(k) => format!("{}.grad", own(k)?),
     })
-}
-
-/// `[0,3]`: where flat element `i` is; nothing for a single number.
-pub fn index_text(shape: &[usize], mut i: usize) -> String {
-    let mut at = vec![0; shape.len()];
-    for (k, n) in shape.iter().enumerate().rev() {
-        at[k] = i % n.max(&1);
-        i /= n.max(&1);
-    }
-    if at.is_empty() {
-        return String::new();
-    }
-    format!("[{}]", at.iter().map(usize::to_string).collect::<Vec<_>>().join(","))
 }
 
 impl<S: Precision> Session<S> {
