@@ -80,9 +80,21 @@ fn no_step_of_any_shipped_project_allocates() {
 #[test]
 fn no_optimiser_allocates() {
     for rule in Rule::all() {
-        let mut s = session("spirals", |t| t.optimizer = Optimizer::new(rule));
-        s.step();
-        let n = allocations(|| (0..5).for_each(|_| _ = s.step()));
-        assert_eq!(n, 0, "{}: {n} allocations", rule.about().id);
+        for settings in [&[][..], &[("line_search_fn", 1.0), ("history_size", 2.0)]] {
+            let mut s = session("mlp_2_2_1", |t| {
+                t.optimizer = settings.iter().fold(Optimizer::new(rule), |o, (name, x)| o.with(name, *x));
+                if t.optimizer.full_batch() {
+                    // So few samples that the products of matrices are loops.
+                    t.batch_size = 100_000;
+                }
+            });
+            // The end of an epoch, so that every buffer for evaluation is there.
+            while s.epoch() < 1 {
+                s.step();
+            }
+            // A search fills its history meanwhile.
+            let n = allocations(|| (0..20).for_each(|_| _ = s.step()));
+            assert_eq!(n, 0, "{}, {settings:?}: {n} allocations", rule.about().id);
+        }
     }
 }

@@ -199,7 +199,7 @@ proptest! {
     ) {
         let document = Document { graph, data, train, notes, ..Document::default() };
         let weights = (!weights.is_empty()).then_some(weights);
-        let project = Project { document, weights, warnings: Vec::new() };
+        let project = Project { document, weights, ..Project::default() };
         let text = to_text(&project);
         let back = parse(&text).map_err(|e| TestCaseError::fail(format!("{e}\n{text}")))?;
         prop_assert_eq!(&back.document, &project.document);

@@ -172,7 +172,16 @@ fn reproduces<S: Precision>(case: &Json, tolerance: f64) {
     let train = TrainConfig { optimizer, batch_size: n, seed: 1, ..TrainConfig::default() };
     let mut session = Session::<S>::new(Arc::new(graph), data, train).expect("it can run");
     assert_eq!(session.load_weights(&weights), Vec::<String>::new());
-    for (i, want) in case["losses"].as_array().expect("losses").iter().filter_map(Json::as_f64).enumerate() {
+    let losses: Vec<f64> = case["losses"].as_array().expect("losses").iter().filter_map(Json::as_f64).collect();
+    for (i, want) in losses.iter().enumerate() {
+        if let Some(seen) = case["seen"].as_array().filter(|_| i + 1 == losses.len()) {
+            let held = session.export_weights();
+            for ((id, name), want) in names.iter().zip(seen) {
+                let got = &held[&(*id, (*name).to_owned())].1;
+                let near = |(a, b): (&f64, f64)| (a - b).abs() <= tolerance * b.abs().max(1.0);
+                assert!(got.iter().zip(numbers(want)).all(near), "{}: {got:?} is not {want}", case["name"]);
+            }
+        }
         let got = session.step().loss;
         assert!(
             (got - want).abs() <= tolerance * want.abs().max(1.0),
@@ -189,6 +198,18 @@ fn whole_runs_agree_with_pytorch() {
     for case in &runs {
         reproduces::<f64>(case, 1e-9);
         reproduces::<f32>(case, 1e-4);
+    }
+}
+
+#[test]
+fn lbfgs_evaluates_the_loss_where_pytorch_does() {
+    let text = include_str!("fixtures/golden/lbfgs.json");
+    let golden: Json = serde_json::from_str(text).expect("JSON");
+    let runs = golden["runs"].as_array().expect("runs");
+    assert_eq!(runs.len(), 8, "with and without line search, short and long histories");
+    for case in runs {
+        assert!(case["seen"].is_array() && case["losses"].as_array().is_some_and(|l| l.len() == 40));
+        reproduces::<f64>(case, 1e-8);
     }
 }
 

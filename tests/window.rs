@@ -204,3 +204,5 @@ fn every_shipped_project_opens_without_a_problem() {
 
 #[path = "window/into.rs"]
 mod into;
+#[path = "window/resume.rs"]
+mod resume;

@@ -69,6 +69,12 @@ pub fn info(args: &InfoArgs) -> Result<bool> {
             None => "none saved".into(),
         },
     );
+    if let Some(run) = &project.run {
+        fact(
+            "run",
+            format!("stands at epoch {}, batch {}, {} steps done", run.epoch, run.batch, count(run.step as usize)),
+        );
+    }
     facts.write(&mut out)?;
     writeln!(out)?;
     let mut nodes = Table::new(&[">id", "node", "kind", "inputs"]);

@@ -40,14 +40,18 @@ pub fn read(path: &Path) -> Result<Project> {
 }
 
 impl Loaded {
-    /// A session, from the saved weights if there are some and they are wanted.
+    /// A session, from the saved weights and where the saved run stands, if there are some and they are wanted.
     pub fn session<S: Precision>(&self, saved: bool) -> Result<Session<S>> {
         let document = &self.project.document;
         let graph = Arc::new(document.graph.clone());
         let session = Session::new(graph.clone(), self.data.clone(), document.train.clone());
         let mut session = session.map_err(|e| explain(&graph, e))?;
         if let Some(weights) = self.project.weights.as_ref().filter(|_| saved) {
-            for w in session.load_weights(weights) {
+            let mut warnings = session.load_weights(weights);
+            if let Some(run) = &self.project.run {
+                warnings.extend(session.resume(run));
+            }
+            for w in warnings {
                 eprintln!("warning: {w}");
             }
         }

@@ -9,11 +9,14 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Trains a project and reports its losses and metrics.
 ///
-/// Training continues from the weights in the file, if there are some. The project itself is not changed.
+/// A saved run goes on where it stands, with the same bits as if it had never stopped: optimiser, schedule, place in the
+/// epoch, best weights, curves. --epochs then counts from there, so that 5 epochs and 5 more are 10. A file with weights
+/// but no run gives a new run its first weights. The project itself is not changed.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The project.
@@ -63,6 +66,9 @@ pub struct Args {
     /// Begin with new weights, even if the file has some.
     #[arg(long)]
     fresh: bool,
+    /// Begin a new run, epoch 0 and a new optimiser, from the saved weights.
+    #[arg(long, conflicts_with = "fresh")]
+    weights_only: bool,
     /// Write the trained project here.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -101,8 +107,21 @@ pub fn run(args: &Args) -> Result<bool> {
     if let Some(why) = config.reject() {
         return Err(Usage(why).into());
     }
-    let epochs = args.epochs.unwrap_or(if config.epochs > 0 { config.epochs } else { EPOCHS });
+    let limit = config.epochs;
+    if args.weights_only {
+        loaded.project.run = None;
+    }
     let mut session = loaded.session::<f32>(!args.fresh)?;
+    let began = session.epoch();
+    let epochs = match args.epochs {
+        Some(n) => began.saturating_add(n),
+        // The project's limit counts as in the window: when it is reached, as many epochs again.
+        None if limit > 0 => (began / limit + 1) * limit,
+        None => began + EPOCHS,
+    };
+    if session.steps() > 0 {
+        eprintln!("the saved run goes on: epoch {}, batch {}", began, session.batch_index());
+    }
     if args.lr_range {
         let mut out = csv::Writer::from_writer(std::io::stdout().lock());
         out.write_record(["lr", "loss"])?;
@@ -139,11 +158,13 @@ pub fn run(args: &Args) -> Result<bool> {
         }
     }
     progress.bar.finish_and_clear();
+    let mut taken = false;
     if stop.patience > 0
         && let Some((epoch, loss)) = session.best()
         && session.restore_best()
     {
         eprintln!("best weights: those of epoch {epoch}, loss {}", number(loss));
+        taken = true;
     }
     if let Some(log) = log {
         log.finish()?;
@@ -153,6 +174,8 @@ pub fn run(args: &Args) -> Result<bool> {
         let project = Project {
             document: loaded.project.document,
             weights: Some(session.export_weights()),
+            // The best weights are those of an earlier place of the run, so a new run begins from them.
+            run: if taken { None } else { session.run_state().map(Arc::new) },
             warnings: Vec::new(),
         };
         project::save(out, &project)?;

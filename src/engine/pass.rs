@@ -10,6 +10,8 @@ use smallvec::SmallVec;
 
 /// What moves the weights; the optimiser.
 pub trait Update<S> {
+    /// The total loss of the batch, said before its updates begin.
+    fn loss(&mut self, _loss: f64) {}
     /// A new batch's updates begin; `grads` are those of all weights, and may be changed.
     fn begin(&mut self, grads: &mut [S]);
     /// Moves weight number `param` from its gradient; `start` is where it begins in the flat buffer.
@@ -128,6 +130,7 @@ impl<S: Precision> Pass<S> {
             }
             Phase::Update => {
                 if plan.program[self.cursor - 1].phase != Phase::Update {
+                    update.loss(self.total_loss(plan).unwrap_or(f64::NAN));
                     update.begin(&mut weights.grads);
                 }
                 if let Some(k) = instruction.param {

@@ -4,6 +4,17 @@ use crate::graph::{Graph, NodeId};
 use crate::ops::{Category, Inputs, Role};
 
 impl Graph {
+    /// Whether two graphs compute the same: places, frames and how weights are trained do not count, names do, as
+    /// reports carry them.
+    pub fn computes_as(&self, other: &Graph) -> bool {
+        self.len() == other.len()
+            && self
+                .nodes()
+                .zip(other.nodes())
+                .all(|(x, y)| x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params)
+            && self.wires() == other.wires()
+    }
+
     /// Why a wire from `from` into input pin `input` of `to` makes no sense, in words; `None` if it does.
     pub fn refuse(&self, from: NodeId, to: NodeId, input: usize) -> Option<String> {
         let (Some(a), Some(b)) = (self.node(from), self.node(to)) else {

@@ -3,6 +3,7 @@
 use crate::data::DataConfig;
 use crate::graph::{Frame, Graph, Node, NodeId, Tuning, Wire};
 use crate::ops::Params;
+use crate::project::dto_run::RunV1;
 use crate::project::dto_stops::StopsV1;
 use crate::project::{Document, Project, check};
 use crate::train::TrainConfig;
@@ -10,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
@@ -43,6 +45,8 @@ pub struct FileV1 {
     pub stops: StopsV1,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<WeightV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunV1>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,7 +101,7 @@ pub enum Numbers {
 const PLAIN: usize = 64;
 
 impl Numbers {
-    fn of(data: &[f64]) -> Self {
+    pub fn of(data: &[f64]) -> Self {
         if data.len() <= PLAIN || data.iter().any(|x| f64::from(*x as f32) != *x) {
             return Numbers::Plain(data.to_vec());
         }
@@ -105,7 +109,7 @@ impl Numbers {
         Numbers::Base64(STANDARD.encode(bytes))
     }
 
-    fn read(&self) -> Result<Vec<f64>, String> {
+    pub fn read(&self) -> Result<Vec<f64>, String> {
         match self {
             Numbers::Plain(v) => Ok(v.clone()),
             Numbers::Base64(text) => {
@@ -149,6 +153,7 @@ impl From<&Project> for FileV1 {
             train: d.train.clone(),
             stops: StopsV1::from(&d.stops),
             weights: weights.collect(),
+            run: p.run.as_deref().map(RunV1::from),
         }
     }
 }
@@ -195,6 +200,11 @@ impl FileV1 {
             }
         }
         let document = Document { graph, data: self.data, train: self.train, notes: self.notes, stops };
-        Ok(Project { document, weights: (!weights.is_empty()).then_some(weights), warnings })
+        let run = self.run.map(RunV1::into_state).transpose().unwrap_or_else(|why| {
+            warnings.push(format!("the saved run cannot go on, so it begins anew from the saved weights: {why}"));
+            None
+        });
+        let weights = (!weights.is_empty()).then_some(weights);
+        Ok(Project { document, run: run.filter(|_| weights.is_some()).map(Arc::new), weights, warnings })
     }
 }

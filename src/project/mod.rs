@@ -2,6 +2,7 @@
 
 mod check;
 mod dto;
+mod dto_run;
 mod dto_stops;
 mod file;
 mod history;
@@ -17,8 +18,9 @@ pub use settings::Settings;
 use crate::data::DataConfig;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
-use crate::train::TrainConfig;
 use crate::train::stops::Stops;
+use crate::train::{RunState, TrainConfig};
+use std::sync::Arc;
 
 /// Everything that undo covers: the project without its weights.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +44,8 @@ pub struct Project {
     pub document: Document,
     /// The weights; none for an untrained network.
     pub weights: Option<WeightMap>,
+    /// Where the run stands that the weights are of, so that it goes on with the same bits.
+    pub run: Option<Arc<RunState>>,
     /// What was odd about the file it came from.
     pub warnings: Vec<String>,
 }

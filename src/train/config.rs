@@ -92,6 +92,17 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Why these settings cannot be used with so many train samples, or `None` if they can.
+    pub fn needs_whole(&self, samples: usize) -> Option<String> {
+        (self.optimizer.full_batch() && self.batch_size < samples).then(|| {
+            format!(
+                "{} compares losses of the same samples, so its batch must be the whole train part: set the batch size \
+                 to {samples} (it is {}), or choose another optimiser",
+                self.optimizer.about().label,
+                self.batch_size
+            )
+        })
+    }
     /// Why these settings cannot be used, or `None` if they can.
     pub fn reject(&self) -> Option<String> {
         let lr = self.optimizer.lr();
@@ -106,6 +117,12 @@ impl TrainConfig {
                 "accumulating over several batches and skipping zero_grad both keep gradients: choose one of them"
                     .into(),
             );
+        }
+        if self.optimizer.full_batch()
+            && (self.limits.clip_norm > 0.0 || self.limits.clip_value > 0.0 || self.limits.accumulate > 1)
+        {
+            let label = self.optimizer.about().label;
+            return Some(format!("{label} needs the gradient as it is: switch off clipping and accumulation"));
         }
         amount("learning rate", lr)
             .or_else(|| self.optimizer.reject())

@@ -85,8 +85,8 @@ impl<T: Listed> Chosen<T> {
                 return Err(format!("{id} has no setting \"{name}\"; it has {}", names()));
             }
             let number = match value.trim() {
-                "true" | "on" => 1.0,
-                "false" | "off" => 0.0,
+                "true" | "on" | "strong_wolfe" => 1.0,
+                "false" | "off" | "none" | "None" => 0.0,
                 v => v.parse().map_err(|_| format!("{name} is \"{v}\", which is not a number"))?,
             };
             chosen = chosen.with(name.trim(), number);

@@ -20,6 +20,7 @@ mod scores;
 mod session;
 mod shots;
 mod snapshot;
+mod state;
 pub mod stops;
 mod surface;
 mod timeline;
@@ -42,13 +43,14 @@ pub use optimizer::{Moves, Rule};
 pub use profile::{Cost, Profile, Spent, bytes_text, time_text};
 pub use record::{Ghost, GradTrack, Point, Record};
 pub use scatter::{Scatter, ScatterOf};
-pub use schedule::Course;
+pub use schedule::{Course, Pace};
 pub use scores::{ClassScore, class_scores, macro_score};
 pub use session::{Again, Part, Report, Session, SessionError, StepReport, TWICE};
 pub use snapshot::{
     Arrival, DecisionMap, ElementRef, FittedCurve, Inspected, NodeShot, NodeState, Snapshot, TensorRef, TensorShot,
     Terms, Thumb, Want, WireShot,
 };
+pub use state::{Best, Memory, RunState};
 pub use surface::{Axes, Surface, SurfaceJob, SurfaceWant, WeightElement};
 pub use timeline::{MEMORY, Timeline};
 pub use touch::Touch;

@@ -172,22 +172,26 @@ static PLATEAU: Course = Course {
 };
 
 /// The rate as it goes along.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pace {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pace {
+    /// The learning rate now.
     pub rate: f64,
-    best: f64,
-    bad: i64,
-    cooldown: i64,
+    /// The smallest loss of a plateau.
+    pub best: f64,
+    /// Epochs without a smaller one.
+    pub bad: i64,
+    /// Epochs that do not count after a change.
+    pub cooldown: i64,
 }
 
 impl Pace {
     /// At epoch 0.
-    pub fn new(schedule: &Chosen<Course>, base: f64) -> Self {
+    pub(super) fn new(schedule: &Chosen<Course>, base: f64) -> Self {
         Pace { rate: schedule.rate(base, 0).unwrap_or(base), best: f64::INFINITY, bad: 0, cooldown: 0 }
     }
 
     /// After `epoch` epochs, the last of which ended with `loss` (`ReduceLROnPlateau.step`).
-    pub fn epoch_ended(&mut self, schedule: &Chosen<Course>, base: f64, epoch: usize, loss: f64) {
+    pub(super) fn epoch_ended(&mut self, schedule: &Chosen<Course>, base: f64, epoch: usize, loss: f64) {
         if let Some(rate) = schedule.rate(base, epoch) {
             self.rate = rate;
             return;
@@ -196,7 +200,7 @@ impl Pace {
         if loss < self.best * (1.0 - p.float("threshold")) {
             (self.best, self.bad) = (loss, 0);
         } else {
-            self.bad += 1;
+            self.bad = self.bad.saturating_add(1);
         }
         if self.cooldown > 0 {
             self.cooldown -= 1;

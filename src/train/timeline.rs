@@ -138,6 +138,11 @@ impl<S: Precision> Timeline<S> {
         session.steps() >= self.end && self.touched == self.marks.len()
     }
 
+    /// Whether something was changed by hand in the midst of the batch after `step` batches, up to the present place.
+    pub(in crate::train) fn changed_within(&self, step: u64) -> bool {
+        self.marks[..self.touched].iter().any(|m| m.place.0 == step && m.place.1 > 0)
+    }
+
     /// What the window shows of it.
     pub fn report(&self, session: &Session<S>) -> Record {
         let marks = self.marks.iter().filter_map(|m| Some((m.place.0, m.words.clone()?)));

@@ -1,6 +1,8 @@
 //! Early stopping, and the best weights of a run.
 
-use crate::train::Stop;
+use crate::ops::Precision;
+use crate::train::state::wide;
+use crate::train::{Best, Stop};
 
 /// The losses of a run, watched epoch by epoch.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ impl<S: Copy> Watch<S> {
         if loss < self.reference - stop.min_delta {
             (self.reference, self.bad) = (loss, 0);
         } else {
-            self.bad += 1;
+            self.bad = self.bad.saturating_add(1);
         }
     }
     /// Whether patience is at its end.
@@ -40,6 +42,23 @@ impl<S: Copy> Watch<S> {
     /// Patience begins anew.
     pub fn excuse(&mut self) {
         self.bad = 0;
+    }
+    /// As it is kept in a file.
+    pub fn keep(&self) -> Best
+    where
+        S: Precision,
+    {
+        let weights = if self.best.is_finite() { wide(&self.weights) } else { Vec::new() };
+        Best { loss: self.best, epoch: self.best_epoch, reference: self.reference, bad: self.bad, weights }
+    }
+    /// As it was kept; `weights` are those of now.
+    pub fn kept(kept: &Best, weights: &[S]) -> Self
+    where
+        S: Precision,
+    {
+        let best =
+            if kept.weights.is_empty() { weights.to_vec() } else { kept.weights.iter().map(|x| S::of(*x)).collect() };
+        Watch { best: kept.loss, best_epoch: kept.epoch, reference: kept.reference, bad: kept.bad, weights: best }
     }
     /// Epoch and loss of the best weights, and the weights.
     pub fn best(&self) -> Option<(usize, f64, &[S])> {

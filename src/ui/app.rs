@@ -1,7 +1,7 @@
 //! The window as a whole: receives from the worker, lays out the panels, gathers actions and has them applied.
 
 use crate::project::{self, Document, Settings};
-use crate::train::{Command, Notice, WeightMap, Worker};
+use crate::train::{Command, Notice, RunState, WeightMap, Worker};
 use crate::ui::action::Action;
 use crate::ui::canvas::Canvas;
 use crate::ui::files::Files;
@@ -55,6 +55,8 @@ pub struct App {
     pub(super) shown: Arc<Document>,
     /// Weights as last loaded or exported.
     pub(super) weights: Option<WeightMap>,
+    /// The run that they are of.
+    pub(super) run: Option<Arc<RunState>>,
     /// Whether the window may close without a question.
     pub(super) leaving: bool,
     filter: String,
@@ -94,6 +96,7 @@ impl App {
             loading: Loading::default(),
             shown,
             weights: None,
+            run: None,
             leaving: false,
             filter: String::new(),
             afterwards: None,
@@ -151,7 +154,10 @@ impl App {
                 }
                 said @ Notice::Said { .. } => self.said(said),
                 Notice::Stopped { revision, halt } if revision == self.state.revision => self.stopped(*halt),
-                Notice::Exported(weights, _) => self.exported(Some(weights)),
+                Notice::Exported(weights, run, _) => self.exported(Some((weights, run))),
+                Notice::Warned { revision, what } if revision == self.state.revision => {
+                    self.toasts.push(Tone::Warning, what);
+                }
                 _ => {}
             }
         }

@@ -350,7 +350,12 @@ impl App {
         }
         let (was, is) = (&old.train, &new.train);
         let start = was.seed != is.seed;
-        if data || start || was.batch_size != is.batch_size || !same_computation(&old.graph, graph) {
+        let tuned = |g: &Graph| g.nodes().map(|n| n.tuning.clone()).collect::<Vec<_>>();
+        let computes = old.graph.computes_as(graph) && tuned(&old.graph) == tuned(graph);
+        // What the worker could not start with is tried again from the beginning, and so is what it may refuse.
+        let samples = self.state.dataset.as_ref().map_or(0, |d| d.train.len());
+        let refused = is.reject().is_some() || is.needs_whole(samples).is_some() || self.state.failed.is_some();
+        if data || start || was.batch_size != is.batch_size || !computes || was != is && refused {
             // Another seed means other initial weights; anything else keeps the weights that fit.
             self.reload(None, start);
         } else if was != is {
@@ -383,6 +388,8 @@ impl App {
         state.want.into = None;
         state.revision += 1;
         self.worker.send(Command::SetStops(Arc::new(document.stops.clone())));
+        // A run that was saved is one of the document with the weights saved beside it.
+        let run = self.run.take().filter(|_| weights.is_some());
         self.worker.send(Command::Load {
             revision: state.revision,
             graph: Arc::new(document.graph.clone()),
@@ -391,6 +398,10 @@ impl App {
             weights,
             fresh,
         });
+        if let Some(run) = run {
+            self.run = Some(Arc::clone(&run));
+            self.worker.send(Command::Resume(run));
+        }
     }
 }
 
@@ -401,13 +412,4 @@ fn obstacle(inference: &Inference, data_error: Option<&str>) -> Option<String> {
     }
     let first = inference.errors().next().or_else(|| inference.diagnostics.first()).map(|d| d.message.clone());
     Some(data_error.map(str::to_owned).or(first).unwrap_or_else(|| "there is no loss to minimise".to_owned()))
-}
-
-/// Whether two graphs compute the same; places and frames do not count, names do, as reports carry them.
-fn same_computation(a: &Graph, b: &Graph) -> bool {
-    a.len() == b.len()
-        && a.nodes().zip(b.nodes()).all(|(x, y)| {
-            x.id == y.id && x.kind == y.kind && x.name == y.name && x.params == y.params && x.tuning == y.tuning
-        })
-        && a.wires() == b.wires()
 }

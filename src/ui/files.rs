@@ -1,7 +1,7 @@
 //! Opening, saving, asking before work is lost, and keeping a copy for the case of a crash.
 
 use crate::project::{self, Document, History, Project, Settings, recovery, templates};
-use crate::train::{Command, WeightMap};
+use crate::train::{Command, RunState, WeightMap};
 use crate::ui::app::{App, Launch};
 use crate::ui::modal::Overlay;
 use crate::ui::path_dialog::PathDialog;
@@ -10,6 +10,7 @@ use crate::ui::toast::Tone;
 use egui::Context;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -244,6 +245,7 @@ impl App {
         let document = self.shown.clone();
         self.load_data(&document.data);
         let fresh = project.weights.is_none();
+        self.run = project.run;
         self.reload(project.weights, fresh);
         self.worker.send(Command::SetSpeed(self.state.speed));
         self.worker.send(Command::Want(self.state.want.clone()));
@@ -280,13 +282,13 @@ impl App {
     }
 
     /// The weights have come, or will not: writes what waits for them.
-    pub(super) fn exported(&mut self, weights: Option<WeightMap>) {
-        if weights.as_ref().is_some_and(|w| !w.is_empty()) {
-            self.weights = weights;
+    pub(super) fn exported(&mut self, kept: Option<(WeightMap, Option<Arc<RunState>>)>) {
+        if let Some((weights, run)) = kept.filter(|k| !k.0.is_empty()) {
+            (self.weights, self.run) = (Some(weights), run);
         }
         let Some((purpose, _)) = self.files.exports.pop_front() else { return };
         let document: Document = (**self.state.document()).clone();
-        let project = Project { document, weights: self.weights.clone(), ..Project::default() };
+        let project = Project { document, weights: self.weights.clone(), run: self.run.clone(), ..Project::default() };
         match purpose {
             Purpose::Save(path, then) => match project::save(&path, &project) {
                 Ok(()) => {

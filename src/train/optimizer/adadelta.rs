@@ -23,6 +23,7 @@ pub static ADADELTA: Rule = Rule {
     clash: |_| None,
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// v ← ρv + (1 − ρ)g²; d = g√(u + ε)/√(v + ε); u ← ρu + (1 − ρ)d²; w ← w − ηd.

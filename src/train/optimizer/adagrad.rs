@@ -23,6 +23,7 @@ pub static ADAGRAD: Rule = Rule {
     clash: |_| None,
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// s ← s + g²; w ← w − ηg/(√s + ε).

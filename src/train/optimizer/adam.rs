@@ -26,6 +26,7 @@ pub static ADAM: Rule = Rule {
     clash: |_| None,
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// g ← g + λw, then [`moments`].

@@ -31,6 +31,7 @@ pub static ADAMW: Rule = Rule {
     clash: |_| None,
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// w ← w(1 − ηλ), then Adam.

@@ -6,6 +6,7 @@ mod adam;
 mod adamw;
 mod nadam;
 mod rmsprop;
+mod search;
 mod sgd;
 mod shared;
 
@@ -14,7 +15,9 @@ use crate::graph::Tuning;
 use crate::tensor::Scalar;
 use crate::tensor::kernels::simd::vectorised;
 use crate::train::described::{About, Chosen, Listed};
-use crate::train::{Limits, Optimizer};
+use crate::train::state::wide;
+use crate::train::{Limits, Memory, Optimizer};
+use search::{Method, Search};
 use std::any::Any;
 
 /// Most settings of one optimiser.
@@ -42,12 +45,17 @@ pub struct Rule {
     clash: fn(&[f64; MOST]) -> Option<&'static str>,
     single: Kernel<f32>,
     double: Kernel<f64>,
+    /// How it searches, if it needs several evaluations of the loss for one step.
+    search: Option<Method>,
 }
+
+/// The kernel of a rule that searches: [`Search`] moves the weights.
+fn unused<S>(_: &Step, _: &mut [S], _: &[S], _: [&mut [S]; 3]) {}
 
 impl Listed for Rule {
     const NAME: &'static str = "optimizer";
     fn all() -> &'static [&'static Rule] {
-        static ALL: [&Rule; 7] = [
+        static ALL: [&Rule; 9] = [
             &sgd::SGD,
             &adam::ADAM,
             &adamw::ADAMW,
@@ -55,6 +63,8 @@ impl Listed for Rule {
             &rmsprop::RMSPROP,
             &adagrad::ADAGRAD,
             &adadelta::ADADELTA,
+            &search::LBFGS,
+            &search::CONJUGATE,
         ];
         &ALL
     }
@@ -81,6 +91,10 @@ impl Chosen<Rule> {
     pub fn with_lr(self, rate: f64) -> Self {
         self.with("lr", rate)
     }
+    /// Whether every batch must be the whole train part, as each is one evaluation of the same loss.
+    pub fn full_batch(&self) -> bool {
+        self.kind.search.is_some()
+    }
     /// Why the settings do not go together.
     pub(super) fn clash(&self) -> Option<String> {
         (self.kind.clash)(&self.numbers()).map(str::to_owned)
@@ -101,9 +115,15 @@ pub struct Moves<S> {
     /// The sum of the gradients of the batches since the last step, over their number.
     gathered: Vec<S>,
     waiting: usize,
+    /// For a rule that searches.
+    search: Option<Box<Search<S>>>,
+    /// The loss of the present batch.
+    loss: f64,
     step: u64,
     product: f64,
     norm: f64,
+    /// Elements of all weights.
+    elements: usize,
     /// How each weight is trained, by number.
     tunings: Vec<Tuning>,
     /// ‖Δw‖² and ‖w‖² of each weight at its last update, by number.
@@ -124,9 +144,12 @@ impl<S: Scalar> Moves<S> {
             buffers: [buffer(0), buffer(1), buffer(2)],
             gathered: Vec::new(),
             waiting: 0,
+            search: rule.kind.search.map(|method| Box::new(Search::new(method, &p, elements))),
+            loss: f64::NAN,
             step: 0,
             product: 1.0,
             norm: f64::NAN,
+            elements,
             tunings: vec![Tuning::default(); params],
             moved: vec![(0.0, 0.0); params],
         }
@@ -135,7 +158,8 @@ impl<S: Scalar> Moves<S> {
     /// Memory that its state takes, in bytes.
     pub(in crate::train) fn bytes(&self) -> usize {
         let numbers = self.gathered.len() + self.buffers.iter().map(Vec::len).sum::<usize>();
-        numbers * size_of::<S>() + self.moved.len() * (size_of::<(f64, f64)>() + size_of::<Tuning>())
+        let search = self.search.as_ref().map_or(0, |s| s.bytes());
+        numbers * size_of::<S>() + search + self.moved.len() * (size_of::<(f64, f64)>() + size_of::<Tuning>())
     }
 
     /// Changes the settings; the state stays where the kind of optimiser stays.
@@ -153,12 +177,69 @@ impl<S: Scalar> Moves<S> {
             let begins = !same && std::ptr::eq(rule.kind, &sgd::SGD);
             fresh.step = if begins { 0 } else { self.step };
             fresh.product = self.product;
+            if let Some(mut search) = self.search.take() {
+                search.set(&fresh.p);
+                fresh.search = Some(search);
+            }
         }
         std::mem::swap(&mut fresh.moved, &mut self.moved);
         std::mem::swap(&mut fresh.tunings, &mut self.tunings);
         (fresh.limits, fresh.waiting) = (self.limits, self.waiting);
         std::mem::swap(&mut fresh.gathered, &mut self.gathered);
         *self = fresh;
+    }
+
+    /// The weights were changed by hand: a search along a line makes no sense any more.
+    pub fn disturb(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.disturb();
+        }
+    }
+    /// As it is kept in a file.
+    pub fn memory(&self) -> Memory {
+        let (numbers, buffers) = match &self.search {
+            Some(search) => search.keep(),
+            None => (Vec::new(), self.buffers.iter().filter(|b| !b.is_empty()).map(|b| wide(b)).collect()),
+        };
+        let gathered = if self.waiting > 0 { wide(&self.gathered) } else { Vec::new() };
+        let kind = self.rule.about().id.to_owned();
+        Memory { kind, step: self.step, product: self.product, waiting: self.waiting, gathered, buffers, numbers }
+    }
+    /// Takes what was kept; the settings are those of now.
+    ///
+    /// # Errors
+    /// Says what does not fit; nothing is changed then.
+    pub fn recall(&mut self, kept: &Memory) -> Result<(), String> {
+        let id = self.rule.about().id;
+        if kept.kind != id {
+            return Err(format!("it is {id} now, the saved one was {}", kept.kind));
+        }
+        let elements = self.elements;
+        let narrow = |data: &[f64]| data.iter().map(|x| S::of(*x)).collect::<Vec<S>>();
+        let gathers = kept.waiting < self.limits.accumulate.max(1)
+            && kept.gathered.len() == if kept.waiting > 0 { elements } else { 0 }
+            && kept.step < 1 << 53;
+        if !gathers {
+            return Err("the saved gradients are not those of these settings".into());
+        }
+        if let Some(search) = &mut self.search {
+            if !search.recall(&kept.numbers, &kept.buffers) {
+                return Err("the saved search is not one of these settings".into());
+            }
+        } else {
+            let used = self.buffers.iter().filter(|b| !b.is_empty()).count();
+            if kept.buffers.len() != used || kept.buffers.iter().any(|b| b.len() != elements) {
+                return Err(format!("these settings need {used} buffers of {elements} numbers, not the saved ones"));
+            }
+            for (to, from) in self.buffers.iter_mut().filter(|b| !b.is_empty()).zip(&kept.buffers) {
+                *to = narrow(from);
+            }
+        }
+        if kept.waiting > 0 {
+            self.gathered = narrow(&kept.gathered);
+        }
+        (self.step, self.product, self.waiting) = (kept.step, kept.product, kept.waiting);
+        Ok(())
     }
 
     /// The learning rate from now on.
@@ -254,8 +335,18 @@ fn squares<S: Scalar>(data: &[S], at: impl Fn(usize) -> S) -> f64 {
 }
 
 impl<S: Scalar> Update<S> for Moves<S> {
+    fn loss(&mut self, loss: f64) {
+        self.loss = loss;
+    }
+
     fn begin(&mut self, grads: &mut [S]) {
-        self.prepare(grads);
+        match &mut self.search {
+            Some(search) => {
+                search.evaluated(self.loss, grads, self.rate);
+                self.step += 1;
+            }
+            None => self.prepare(grads),
+        }
     }
 
     fn update(&mut self, param: usize, start: usize, weight: &mut [S], grad: &[S]) {
@@ -274,13 +365,17 @@ impl<S: Scalar> Update<S> for Moves<S> {
         }
         let (mut moved, mut size) = (0.0, 0.0);
         let mut before = [S::zero(); BLOCK];
+        let mut search = self.search.as_deref_mut();
         for (n, (weight, grad)) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)).enumerate() {
             let before = &mut before[..weight.len()];
             before.copy_from_slice(weight);
             let at = start + n * BLOCK;
             let state =
                 self.buffers.each_mut().map(|b| if b.is_empty() { &mut [][..] } else { &mut b[at..at + weight.len()] });
-            kernel(&step, weight, grad, state);
+            match &mut search {
+                Some(search) => search.update(at, weight),
+                None => kernel(&step, weight, grad, state),
+            }
             moved += squares(weight, |k| weight[k] - before[k]);
             size += squares(before, |k| before[k]);
         }

@@ -30,6 +30,7 @@ pub static NADAM: Rule = Rule {
     clash: |_| None,
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// The momentum of step t: μₜ = β₁(1 − ½·0.96^(tψ)).

@@ -30,6 +30,7 @@ pub static RMSPROP: Rule = Rule {
     clash: |_| None,
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// v ← αv + (1 − α)g²; a ← αa + (1 − α)g if centred; b ← μb + g/(√(v − a²) + ε); w ← w − ηb.

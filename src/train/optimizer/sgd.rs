@@ -32,6 +32,7 @@ pub static SGD: Rule = Rule {
     },
     single: update::<f32>,
     double: update::<f64>,
+    search: None,
 };
 
 /// g ← g + λw; b ← μb + (1 − τ)g; w ← w − η(g + μb if Nesterov, else b). The momentum begins undamped.

@@ -9,6 +9,9 @@ pub const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
 pub const fn lr(default: fn() -> Value) -> ParamSpec {
     float("lr", (0.0, 1e6), default, "Learning rate: length of a step against the gradient.")
 }
+pub const fn tolerance(name: &'static str, default: fn() -> Value, doc: &'static str) -> ParamSpec {
+    float(name, (0.0, 1.0), default, doc)
+}
 pub const DECAY: ParamSpec = float(
     "weight_decay",
     (0.0, 1e6),

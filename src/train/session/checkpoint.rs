@@ -68,11 +68,7 @@ impl<S: Precision> Session<S> {
         self.watch.clone_from(&c.watch);
         self.config = Arc::clone(&c.config);
         (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
-        (self.begun, self.short, self.closing) = (false, false, None);
-        self.order.shuffle(self.epoch as u64);
-        self.vitals = Default::default();
-        self.pass.rewind();
-        self.ledger.sum = None;
+        self.forget_batch();
         if let Some((grads, sum)) = &c.grads {
             self.weights.grads.copy_from_slice(grads);
             self.ledger.sum = *sum;
@@ -91,5 +87,14 @@ impl<S: Precision> Session<S> {
             t.ratio.retain(|p| p[0] <= step as f64);
         }
         cut
+    }
+
+    /// No batch is under way, and the order of samples is that of the present epoch.
+    pub(in crate::train) fn forget_batch(&mut self) {
+        (self.begun, self.short, self.closing) = (false, false, None);
+        self.order.shuffle(self.epoch as u64);
+        self.vitals = Default::default();
+        self.pass.rewind();
+        self.ledger.sum = None;
     }
 }

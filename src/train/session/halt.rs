@@ -34,6 +34,11 @@ impl<S: Precision> Session<S> {
 
     /// Runs one instruction, unless a breakpoint stands before it that was not stopped at yet: then nothing runs.
     pub fn go(&mut self) -> Option<Halt> {
+        // An evaluation that was interrupted belongs to the batch that is over, not to the next one.
+        if self.closing.is_some() {
+            self.end_epoch();
+            return None;
+        }
         self.stops.wake();
         if let Some(halt) = self.look() {
             return Some(halt);

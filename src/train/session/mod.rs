@@ -2,10 +2,12 @@
 
 mod again;
 mod checkpoint;
+mod ends;
 mod evaluate;
 mod halt;
 mod ledger;
 mod probe;
+mod range;
 mod vitals;
 mod whatif;
 
@@ -22,7 +24,7 @@ use crate::tensor::mix;
 use crate::train::halt::Halt;
 use crate::train::into::Before;
 use crate::train::metrics::{Metrics, prediction};
-use crate::train::record::{KEEP, thin};
+use crate::train::record::KEEP;
 use crate::train::schedule::Pace;
 use crate::train::stops::Live;
 use crate::train::watch::Watch;
@@ -90,15 +92,15 @@ pub struct Session<S> {
     graph: Arc<Graph>,
     inference: Arc<Inference>,
     data: Option<Arc<Dataset>>,
-    config: Arc<TrainConfig>,
-    weights: Weights<S>,
-    plan: Plan,
+    pub(super) config: Arc<TrainConfig>,
+    pub(super) weights: Weights<S>,
+    pub(super) plan: Plan,
     pass: Pass<S>,
     last: Option<(Plan, Pass<S>)>,
     /// For evaluation, by batch size; the latest used is the last.
     scratch: Vec<(Plan, Pass<S>)>,
-    moves: Moves<S>,
-    order: Order,
+    pub(super) moves: Moves<S>,
+    pub(super) order: Order,
     x: Vec<S>,
     y: Vec<S>,
     eval: (Vec<S>, Vec<S>),
@@ -107,16 +109,16 @@ pub struct Session<S> {
     halt: Halt,
     /// The evaluation at the end of an epoch, while it is under way.
     closing: Option<Sweep>,
-    epoch: usize,
-    batch: usize,
-    step: u64,
+    pub(super) epoch: usize,
+    pub(super) batch: usize,
+    pub(super) step: u64,
     begun: bool,
     short: bool,
-    sum: (f64, f64),
-    history: Vec<Point>,
-    tracks: Vec<GradTrack>,
-    pace: Pace,
-    watch: Watch<S>,
+    pub(super) sum: (f64, f64),
+    pub(super) history: Vec<Point>,
+    pub(super) tracks: Vec<GradTrack>,
+    pub(super) pace: Pace,
+    pub(super) watch: Watch<S>,
     /// What is observed of every node.
     vitals: Vitals,
     threshold: f64,
@@ -147,6 +149,9 @@ impl<S: Precision> Session<S> {
             return Err(SessionError::NoSamples);
         }
         let weights = Weights::<S>::init(&graph, &inference, config.seed);
+        if let Some(why) = config.needs_whole(rows.len()) {
+            return Err(SessionError::Settings(why));
+        }
         let size = config.batch_size.min(rows.len());
         let plan = Plan::new(&graph, &inference, &weights, size)?;
         let pass = Pass::new(&plan);
@@ -242,7 +247,8 @@ impl<S: Precision> Session<S> {
         self.stops.reset();
     }
 
-    /// The optimiser's settings and the epoch limit may change in mid-run; other settings need a new session.
+    /// The optimiser's settings and the epoch limit may change in mid-run; other settings need a new session, and so
+    /// does an optimiser that needs the whole train part where the batches are smaller.
     pub fn set_config(&mut self, config: TrainConfig) {
         self.moves.set(&config.optimizer, self.weights.values.len());
         self.moves.set_limits(config.limits);
@@ -314,26 +320,6 @@ impl<S: Precision> Session<S> {
     pub fn clipped_norm(&self) -> Option<f64> {
         self.moves.norm()
     }
-    /// Learning-rate range test (Smith 2017): one batch per rate, from `from` to `to` in equal ratios. Ends early
-    /// when a loss is four times the smallest, or not a number. Rate and loss before the step of each batch.
-    /// The session is then trained by these steps; reset it to start anew.
-    pub fn rate_range(&mut self, from: f64, to: f64, steps: usize) -> Vec<[f64; 2]> {
-        let mut points = Vec::with_capacity(steps);
-        let mut least = f64::INFINITY;
-        for k in 0..steps {
-            let rate = from * (to / from).powf(k as f64 / (steps.max(2) - 1) as f64);
-            // The end of an epoch sets the schedule's rate, so this one is set before every batch.
-            self.moves.set_rate(rate);
-            let loss = self.step().loss;
-            points.push([rate, loss]);
-            least = least.min(loss);
-            if !loss.is_finite() || !self.at_rest() || loss > 4.0 * least {
-                break;
-            }
-        }
-        self.moves.set_rate(self.pace.rate);
-        points
-    }
     /// Whether the loss has not become better for as many epochs as the settings allow.
     pub fn patience_over(&self) -> bool {
         self.watch.over(&self.config.stop)
@@ -350,6 +336,7 @@ impl<S: Precision> Session<S> {
     pub fn restore_best(&mut self) -> bool {
         let Some((_, _, best)) = self.watch.best() else { return false };
         self.weights.values.copy_from_slice(best);
+        self.moves.disturb();
         true
     }
     /// The loss curve.
@@ -400,10 +387,12 @@ impl<S: Precision> Session<S> {
         }
         let at = info.range.start + element;
         self.weights.values[at] = S::of(value);
+        self.moves.disturb();
         true
     }
     /// Takes saved weights that fit; returns a sentence for each that does not.
     pub fn load_weights(&mut self, map: &WeightMap) -> Vec<String> {
+        self.moves.disturb();
         self.weights.import(map)
     }
     /// The present weights.
@@ -493,6 +482,13 @@ impl<S: Precision> Session<S> {
         StepReport { loss: pass.total_loss(plan).unwrap_or(f64::NAN), bad: pass.bad(), epoch_ended: self.epoch > epoch }
     }
 
+    /// Finishes the evaluation at the end of an epoch if it is under way.
+    pub(super) fn close(&mut self) {
+        if self.closing.is_some() {
+            self.step();
+        }
+    }
+
     /// As [`Session::step`], but stops between two instructions when it is interrupted. Whether it came to the end. Both
     /// stop where a bad value is born, with all that it was made of in hand; the next call goes on.
     pub(super) fn try_step(&mut self) -> bool {
@@ -519,67 +515,6 @@ impl<S: Precision> Session<S> {
         let born = |s: &Self| !known && s.current().1.bad().is_some();
         while self.begun && !born(self) && self.next().is_some_and(|i| group(i.phase) == phase) {
             self.advance();
-        }
-    }
-
-    fn end_batch(&mut self) {
-        self.begun = false;
-        let (plan, pass) = self.current();
-        let (loss, size) = (pass.total_loss(plan).unwrap_or(f64::NAN), plan.batch() as f64);
-        self.stops_batch_ended(loss);
-        self.sum.0 += loss * size;
-        self.sum.1 += size;
-        self.step += 1;
-        self.batch += 1;
-        self.ledger.end(self.step, !self.config.zero_grad);
-        let epoch_ended = self.batch >= self.batches();
-        let every = (self.batches() / 4).max(1) as u64;
-        if self.step <= 50 || self.step.is_multiple_of(every) {
-            self.track();
-            self.observe();
-        }
-        if epoch_ended {
-            self.closing = Some(Sweep::default());
-            self.end_epoch();
-        }
-    }
-
-    /// Evaluates the test part and closes the epoch. Whether it came to the end; else it goes on from there.
-    fn end_epoch(&mut self) -> bool {
-        let mut sweep = self.closing.take().unwrap_or_default();
-        if self.has_test() && !self.sweep(Part::Test, &mut sweep, |_, _| ()) {
-            self.closing = Some(sweep);
-            return false;
-        }
-        let test = self.has_test().then(|| sweep.mean());
-        self.epoch += 1;
-        self.batch = 0;
-        let train = self.sum.0 / self.sum.1.max(1.0);
-        self.sum = (0.0, 0.0);
-        // A part of the run that is repeated is in the curve already.
-        if self.history.last().is_none_or(|p| p.step < self.step) {
-            self.history.push(Point { epoch: self.epoch as f64, step: self.step, train, test });
-            thin(&mut self.history);
-        }
-        let loss = test.unwrap_or(train);
-        self.pace.epoch_ended(&self.config.schedule, self.config.optimizer.lr(), self.epoch, loss);
-        self.moves.set_rate(self.pace.rate);
-        self.watch.epoch_ended(&self.config.stop, self.epoch, loss, &self.weights.values);
-        self.order.shuffle(self.epoch as u64);
-        true
-    }
-
-    fn track(&mut self) {
-        if self.tracks.first().and_then(|t| t.points.last()).is_some_and(|p| p[0] >= self.step as f64) {
-            return;
-        }
-        for (k, t) in self.tracks.iter_mut().enumerate() {
-            let norm = self.weights.grad(k).iter().map(|g| g.to64() * g.to64()).sum::<f64>().sqrt();
-            let (moved, size) = self.moves.moved[k];
-            t.points.push([self.step as f64, norm]);
-            t.ratio.push([self.step as f64, (moved / size.max(1e-300)).sqrt()]);
-            thin(&mut t.points);
-            thin(&mut t.ratio);
         }
     }
 }

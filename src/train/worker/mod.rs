@@ -17,7 +17,7 @@ use crate::engine::WeightMap;
 use crate::graph::{Diagnostic, Graph, NodeId};
 use crate::train::halt::Halt;
 use crate::train::stops::{self, Stops};
-use crate::train::{Birth, Certified, Order, Snapshot, TrainConfig, Want};
+use crate::train::{Birth, Certified, Order, RunState, Snapshot, TrainConfig, Want};
 use certifier::Shelf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,8 +119,10 @@ pub enum Command {
     Want(Want),
     /// Take back the weights of the epoch with the smallest loss.
     RestoreBest,
-    /// Send the weights, answered by [`Notice::Exported`].
+    /// Send the weights and the run, answered by [`Notice::Exported`].
     Export,
+    /// Go on with a run that was saved, from the weights that were loaded just before.
+    Resume(Arc<RunState>),
     /// Certify all gradients anew, on other elements.
     Certify,
     /// End the thread.
@@ -179,7 +181,14 @@ pub enum Notice {
         revision: u64,
     },
     /// The weights, as asked.
-    Exported(WeightMap, u64),
+    Exported(WeightMap, Option<Arc<RunState>>, u64),
+    /// Something that was asked for could not be done as it was meant, in words.
+    Warned {
+        /// Of which revision.
+        revision: u64,
+        /// What the user should know.
+        what: String,
+    },
 }
 
 /// Revision, batches completed and whether no batch is under way; none without a session.

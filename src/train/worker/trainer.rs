@@ -11,7 +11,7 @@ use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
 use crate::train::session::group;
 use crate::train::stops::{self, Stops};
-use crate::train::{Profile, Session, SessionError, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want};
+use crate::train::{Profile, RunState, Session, SessionError, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -261,11 +261,12 @@ impl Trainer {
             }
             Command::RestoreBest => self.touch(Touch::Best),
             Command::Export => {
-                let weights = self.session.as_ref().map(Session::export_weights);
-                let weights = weights.or_else(|| self.kept.clone()).unwrap_or_default();
-                self.notify(Notice::Exported(weights, self.revision));
+                let kept = self.kept.clone().unwrap_or_default();
+                let (weights, run) = self.keep().unwrap_or((kept, None));
+                self.notify(Notice::Exported(weights, run.map(Arc::new), self.revision));
             }
             Command::Certify => self.certify(true),
+            Command::Resume(run) => self.resume(&run),
             Command::Shutdown => {}
         }
     }
@@ -279,7 +280,13 @@ impl Trainer {
         weights: Option<WeightMap>,
         fresh: bool,
     ) {
-        let old = self.session.take().map(|s| s.export_weights()).or_else(|| self.kept.take());
+        let kept = if fresh || weights.is_some() { None } else { self.keep() };
+        // Another way to train a weight leaves the run as it is.
+        let same = self.session.as_ref().is_some_and(|s| s.graph().computes_as(&graph) && *s.config() == config);
+        let (old, run) = kept.unzip();
+        let run = run.flatten().filter(|_| same).map(|run| RunState { cursor: 0, ..run });
+        let old = old.or_else(|| self.session.as_ref().map(Session::export_weights)).or_else(|| self.kept.take());
+        self.session = None;
         self.revision = revision;
         self.config = config.clone();
         self.base = 0;
@@ -291,7 +298,10 @@ impl Trainer {
                 s.set_halt(self.halt.clone());
                 match (&weights, &old) {
                     (Some(map), _) => _ = s.load_weights(map),
-                    (None, Some(map)) if !fresh => _ = s.load_weights(map),
+                    (None, Some(map)) if !fresh => {
+                        _ = s.load_weights(map);
+                        _ = run.map(|run| s.resume(&run));
+                    }
                     _ => {}
                 }
                 s.set_stops(&self.stops);
@@ -339,6 +349,40 @@ impl Trainer {
     fn begin_surface(&mut self) {
         let wanted = self.want.surface.as_ref().zip(self.session.as_ref());
         self.surface = wanted.and_then(|(want, session)| SurfaceJob::begin(session, want));
+    }
+
+    /// The weights and the run as they are saved: where the present batch began, and how far it has come.
+    fn keep(&mut self) -> Option<(WeightMap, Option<RunState>)> {
+        let s = self.session.as_mut()?;
+        s.close();
+        let (step, cursor) = (s.steps(), if s.at_rest() { 0 } else { s.cursor() });
+        s.set_halt(Halt::default());
+        // A file knows no changes by hand; after one in mid-batch, the batch begins again with what was changed.
+        let begin = cursor > 0 && !self.timeline.changed_within(step) && self.timeline.seek(s, step, 0);
+        let mut run = s.run_state_as_of_batch();
+        let weights = s.export_weights();
+        if begin {
+            run.cursor = cursor;
+            self.timeline.seek(s, step, cursor);
+        }
+        s.set_halt(self.halt.clone());
+        Some((weights, Some(run)))
+    }
+
+    fn resume(&mut self, run: &RunState) {
+        let Some(s) = &mut self.session else { return };
+        // The record begins where the batch does.
+        let warnings = s.resume(&RunState { cursor: 0, ..run.clone() });
+        self.timeline.restart(s);
+        if s.steps() == run.step {
+            (0..run.cursor).for_each(|_| _ = self.timeline.advance(s));
+        }
+        let limit = s.config().epochs;
+        self.base = if limit > 0 { s.epoch() - s.epoch() % limit } else { 0 };
+        self.slow.at = None;
+        for what in warnings {
+            self.notify(Notice::Warned { revision: self.revision, what });
+        }
     }
 
     pub(super) fn pause(&mut self) {
