@@ -11,7 +11,9 @@ use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
 use crate::train::session::group;
 use crate::train::stops::{self, Stops};
-use crate::train::{Profile, RunState, Session, SessionError, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want};
+use crate::train::{
+    Profile, RunState, Session, SessionError, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want,
+};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
