@@ -206,3 +206,5 @@ fn every_shipped_project_opens_without_a_problem() {
 mod into;
 #[path = "window/resume.rs"]
 mod resume;
+#[path = "window/stops.rs"]
+mod stops;
