@@ -29,7 +29,7 @@ pub struct Certificate {
     pub node: NodeId,
     /// What it says.
     pub standing: Standing,
-    /// Largest relative error |a − n| / max(|a| + |n|, 1e-6).
+    /// Largest relative error |a − n| / max(|a| + |n|, 1e-6); 0 where they differ by less than the quotient's rounding.
     pub worst: f64,
     /// Where it was: `weight[3]`.
     pub place: String,
@@ -45,6 +45,10 @@ impl Certificate {
     /// The relative error above which a gradient is called wrong.
     pub const WRONG: f64 = 1e-4;
 
+    /// `max rel. err 3.1e-8`, or that the difference is no larger than what rounding makes of a difference quotient.
+    pub fn error_text(worst: f64) -> String {
+        if worst == 0.0 { "exact to rounding".to_owned() } else { format!("max rel. err {worst:.1e}") }
+    }
     /// Whether the gradient was compared and is right.
     pub fn certified(&self) -> bool {
         self.standing == Standing::Checked && self.worst <= Self::GOOD

@@ -39,7 +39,7 @@ impl Certified {
             return None;
         }
         let more = if self.complete { "" } else { "…" };
-        Some(format!("gradients certified {right}/{all}{more} (max rel. err {:.1e})", self.worst()))
+        Some(format!("gradients certified {right}/{all}{more} ({})", Certificate::error_text(self.worst())))
     }
 }
 

@@ -69,7 +69,7 @@ pub fn place(node: &NodeBox, view: &View) -> Pos2 {
 }
 
 fn verdict(c: &Certificate, theme: &Theme) -> (Color32, String) {
-    let error = format!("max rel. err {:.1e}", c.worst);
+    let error = Certificate::error_text(c.worst);
     match c.standing {
         Standing::Surrogate => (theme.dim, "stand-in gradient, by design".to_owned()),
         Standing::Constant => (theme.dim, "no gradient leaves it".to_owned()),

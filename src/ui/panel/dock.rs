@@ -104,8 +104,8 @@ impl Dock {
             Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Stops, Surface, Tape,
         };
         let left = group(&[Loss, Data, Confusion, Problems, Autograd]);
-        let middle = group(&[Gradients, Tape, Stops]);
-        let right = group(&[DecisionMap, Curve, Scatter, Surface]);
+        let middle = group(&[Gradients, Tape, Stops, Surface]);
+        let right = group(&[DecisionMap, Curve, Scatter]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
         if let Some(Tile::Container(egui_tiles::Container::Linear(l))) = tiles.get_mut(root) {
             l.shares.set_share(left, 1.35);

@@ -1,7 +1,7 @@
 //! The list of breakpoints and watches, and the editor of their conditions.
 
 use crate::graph::NodeId;
-use crate::train::stops::{Completion, Moment, Own, Place, Probe, Scope, Stops, complete, condition, expression};
+use crate::train::stops::{Breakpoint, Completion, Moment, Own, Place, Probe, Scope, Stops, complete, condition, expression};
 use crate::ui::action::Action;
 use crate::ui::canvas::bubble::lines;
 use crate::ui::canvas::picture;
@@ -92,30 +92,8 @@ impl StopsPanel {
         let (hits, reached, fault) = count(state, id);
         let target = b.target(state.graph());
         ui.horizontal(|ui| {
-            let (rect, dot) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::click());
-            dot.widget_info(|| {
-                egui::WidgetInfo::selected(
-                    egui::Role::CheckBox,
-                    true,
-                    b.enabled,
-                    format!("breakpoint on {target} is on"),
-                )
-            });
-            if b.enabled {
-                ui.painter().circle_filled(rect.center(), 6.0, theme.error);
-            } else {
-                ui.painter().circle_stroke(rect.center(), 5.0, Stroke::new(1.5, theme.dim));
-            }
-            if dot.on_hover_text("Turn it on or off.").clicked() {
-                actions.push(change(state, id, |b| b.enabled = !b.enabled));
-            }
-            let jump = ui.add(Button::new(target.as_str()).frame(false)).accessible_name(format!("Show {target}"));
-            if jump.on_hover_text("Select it and bring it into view.").clicked()
-                && let Some(node) = b.node()
-            {
-                actions.push(Action::Select(BTreeSet::from([node])));
-                actions.push(Action::Focus(Focus::Node(node)));
-            }
+            switch(ui, b, &target, state, theme, actions);
+            jump(ui, b, &target, theme::sans(13.0), actions);
             let moments: &[Moment] =
                 if matches!(b.place, Place::Wire(_)) { &Moment::OF_WIRES } else { &Moment::OF_NODES };
             ui.menu_button(RichText::new(b.moment.label()).color(theme.dim), |ui| {
@@ -317,6 +295,70 @@ impl StopsPanel {
     }
 }
 
+/// The dot of a breakpoint, filled while it is on; a click turns it on or off.
+fn switch(ui: &mut Ui, b: &Breakpoint, target: &str, state: &State, theme: &Theme, actions: &mut Vec<Action>) {
+    let (rect, dot) = ui.allocate_exact_size(vec2(18.0, 18.0), Sense::click());
+    let name = format!("breakpoint on {target} is on");
+    dot.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, true, b.enabled, &name));
+    if b.enabled {
+        ui.painter().circle_filled(rect.center(), 6.0, theme.error);
+    } else {
+        ui.painter().circle_stroke(rect.center(), 5.0, Stroke::new(1.5, theme.dim));
+    }
+    if dot.on_hover_text("Turn it on or off.").clicked() {
+        actions.push(change(state, b.id, |b| b.enabled = !b.enabled));
+    }
+}
+
+/// The place of a breakpoint; a click goes there.
+fn jump(ui: &mut Ui, b: &Breakpoint, target: &str, font: egui::FontId, actions: &mut Vec<Action>) {
+    let text = RichText::new(target).font(font);
+    let jump = ui.add(Button::new(text).frame(false)).accessible_name(format!("Show {target}"));
+    if jump.on_hover_text("Select it and bring it into view.").clicked()
+        && let Some(node) = b.node()
+    {
+        actions.push(Action::Select(BTreeSet::from([node])));
+        actions.push(Action::Focus(Focus::Node(node)));
+    }
+}
+
+/// All breakpoints and watches in short, one line each; nothing while there are none. The panel is where they are edited.
+pub fn list(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let stops = &state.document().stops;
+    if stops.breakpoints.is_empty() && stops.watches.is_empty() {
+        return;
+    }
+    let theme = Theme::of(ui.ctx());
+    heading(ui, "Watches & breakpoints");
+    let row = |ui: &mut Ui, line: &mut dyn FnMut(&mut Ui)| {
+        let frame = egui::Frame::new().fill(theme.card).corner_radius(4).inner_margin(egui::Margin::symmetric(6, 3));
+        frame.show(ui, |ui| ui.horizontal(line));
+    };
+    let right = |ui: &mut Ui, text: RichText| {
+        let layout = egui::Layout::right_to_left(egui::Align::Center);
+        ui.with_layout(layout, |ui| ui.add(egui::Label::new(text.font(theme::mono(11.0))).truncate()));
+    };
+    for b in &stops.breakpoints {
+        let target = b.target(state.graph());
+        let what = if b.condition.is_empty() { target.clone() } else { format!("{target}: {}", b.condition) };
+        row(ui, &mut |ui| {
+            switch(ui, b, &target, state, &theme, actions);
+            jump(ui, b, &what, theme::sans(12.0), actions);
+            let count = if b.enabled { format!("hit {}×", count(state, b.id).0) } else { "disabled".to_owned() };
+            right(ui, RichText::new(format!("{} · {count}", b.moment.label())).color(theme.dim));
+        });
+    }
+    for w in &stops.watches {
+        let shot = state.snapshot.as_ref().and_then(|s| s.watches.iter().find(|s| s.id == w.id));
+        let value = shot.map_or_else(|| "no data yet".to_owned(), |s| lines(s)[0].clone());
+        let colour = if shot.is_some_and(|s| s.is_grad) { theme.gradient } else { theme.text };
+        row(ui, &mut |ui| {
+            ui.label(RichText::new(&w.text).font(theme::mono(11.5)));
+            right(ui, RichText::new(&value).color(colour));
+        });
+    }
+}
+
 fn remove_watch(ui: &mut Ui, id: u32, text: &str, state: &State, actions: &mut Vec<Action>) {
     let remove = ui.small_button("×").accessible_name(format!("Remove watch {text}"));
     if remove.on_hover_text("Watch it no longer.").clicked() {
@@ -324,7 +366,7 @@ fn remove_watch(ui: &mut Ui, id: u32, text: &str, state: &State, actions: &mut V
     }
 }
 
-fn change(state: &State, id: u32, change: impl FnOnce(&mut crate::train::stops::Breakpoint)) -> Action {
+fn change(state: &State, id: u32, change: impl FnOnce(&mut Breakpoint)) -> Action {
     changed(state, |s| {
         if let Some(b) = s.breakpoints.iter_mut().find(|b| b.id == id) {
             change(b);

@@ -52,11 +52,14 @@ impl<'a> Written<'a> {
         self.symbols.rewrite(tex, |slot, symbol, indexed| self.word(slot, symbol, indexed, chain))
     }
 
-    /// The shape of a symbol as LaTeX, with the size of the present batch where there is one.
+    /// The shape of a symbol as LaTeX: with the size of the present batch once all of this node has run in it, so that
+    /// one equation never mixes a number with B.
     fn shape(&self, slot: Slot) -> Option<String> {
+        let ran = |id: NodeId| self.state.shot(id).filter(|s| !s.shape.is_empty());
+        let inputs = self.state.graph().inputs(self.node.id);
+        let whole = ran(self.node.id).is_some() && inputs.iter().all(|w| ran(w.from).is_some());
         let of = |id: NodeId| {
-            let running =
-                self.state.shot(id).filter(|s| !s.shape.is_empty()).map(|s| crate::tensor::shape_text(&s.shape));
+            let running = ran(id).filter(|_| whole).map(|s| crate::tensor::shape_text(&s.shape));
             running.or_else(|| self.state.inference.shape(id).map(ToString::to_string))
         };
         let (text, colour) = match slot {

@@ -11,6 +11,7 @@ use crate::project::Change;
 use crate::ui::action::Action;
 use crate::ui::panel::heading;
 use crate::ui::panel::into::hint;
+use crate::ui::panel::stops;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::{Frame, Margin, RichText, ScrollArea, TextEdit, Ui};
@@ -73,6 +74,7 @@ impl Inspector {
         wiring::ui(ui, node, spec, state, actions);
         whatif::ui(ui, node, state, actions);
         self.tensors.ui(ui, node, state, actions);
+        stops::list(ui, state, actions);
         heading(ui, "About");
         ui.label(RichText::new(spec.doc).color(theme.dim));
         if !spec.torch.is_empty() {
@@ -143,6 +145,7 @@ fn overview(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     if ui.button("Training settings…").clicked() {
         actions.push(Action::ShowTraining);
     }
+    stops::list(ui, state, actions);
     heading(ui, "How to");
     for line in [
         "Space trains and pauses.",
