@@ -80,13 +80,11 @@ fn snapshot(graph: &Graph) -> Arc<Snapshot> {
     let (graph, config) = (Arc::new(graph.clone()), TrainConfig::default());
     worker.send(Command::Load { revision: 1, graph, data: None, config, weights: None, fresh: true });
     worker.send(Command::Step(Granularity::Phase));
-    worker.send(Command::Step(Granularity::Phase));
-    worker.send(Command::Step(Granularity::Phase));
     for _ in 0..400 {
         worker.send(Command::Step(Granularity::Node));
     }
     let mut latest = None;
-    for _ in 0..600 {
+    for _ in 0..6000 {
         std::thread::sleep(std::time::Duration::from_millis(20));
         latest = worker.latest().or(latest);
         if let Some(s) = latest.as_ref().filter(|s| s.nodes.values().filter(|n| n.grad_stats.is_some()).count() > 200) {
@@ -106,7 +104,8 @@ fn frame(ctx: &egui::Context, draw: &mut dyn FnMut(&mut egui::Ui)) -> usize {
     let size = egui::vec2(1680.0, 1050.0);
     let input =
         egui::RawInput { screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, size)), ..Default::default() };
-    let output = ctx.run_ui(input, |ui| draw(ui));
+    let mut output = ctx.run_ui(input, |ui| draw(ui));
+    output.textures_delta.clear();
     ctx.tessellate(output.shapes, output.pixels_per_point).len()
 }
 

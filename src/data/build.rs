@@ -83,6 +83,9 @@ impl DataConfig {
             Source::Table(t) => table(t)?,
             Source::Digits => digits()?,
             Source::Iris => from_cells(embedded(include_str!("../../assets/data/iris.csv")), &Csv::default())?,
+            Source::Csv(c) if c.path.as_os_str().is_empty() => {
+                return Err(DataError::new("no table is chosen yet: choose a file with one sample per row"));
+            }
             Source::Csv(c) => {
                 let path = if c.path.is_absolute() { c.path.clone() } else { base.join(&c.path) };
                 let mut raw = from_cells(read(c, &path)?, c)?;

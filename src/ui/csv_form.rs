@@ -44,6 +44,11 @@ impl CsvForm {
         (self.report, self.looking) = (None, Some(Errand::run("table", look, || ())));
     }
 
+    /// Whether the form itself says why there are no samples: no file is chosen, or it is no table.
+    pub fn answers_for(&self, csv: &Csv) -> bool {
+        csv.path.as_os_str().is_empty() || matches!(self.report, Some(Err(_)))
+    }
+
     /// Looks at the file `path`; the source with it: the last column is the target, all others are features.
     pub fn load(&mut self, path: &Path) -> Source {
         // A file beside the project is named relative to it, so that both can be moved together.

@@ -136,7 +136,8 @@ impl DataDialog {
                                 augmentation(ui, &mut form);
                             }
                         }
-                        summary(ui, state);
+                        let told = matches!(&old.source, Source::Csv(csv) if self.csv.answers_for(csv));
+                        summary(ui, state, told);
                     });
                 });
             });
@@ -408,7 +409,8 @@ fn choice<T: Copy + PartialEq>(ui: &mut Ui, salt: &str, value: &mut T, choices: 
     combo.response
 }
 
-fn summary(ui: &mut Ui, state: &State) {
+/// What was read; the reason why nothing was, unless the form has `told` it.
+fn summary(ui: &mut Ui, state: &State, told: bool) {
     let theme = Theme::of(ui.ctx());
     ui.add_space(8.0);
     if state.loading {
@@ -418,7 +420,7 @@ fn summary(ui: &mut Ui, state: &State) {
         });
         return;
     }
-    if let Some(why) = &state.data_error {
+    if let Some(why) = state.data_error.as_ref().filter(|_| !told) {
         ui.colored_label(theme.error, why);
     }
     let Some(data) = &state.dataset else { return };

@@ -5,7 +5,7 @@ use crate::train::{Command, RunState, WeightMap};
 use crate::ui::app::{App, Launch};
 use crate::ui::modal::Overlay;
 use crate::ui::path_dialog::PathDialog;
-use crate::ui::state::Focus;
+use crate::ui::state::{Focus, Zoom};
 use crate::ui::toast::Tone;
 use egui::Context;
 use std::collections::VecDeque;
@@ -238,6 +238,9 @@ impl App {
         self.state.dataset = None;
         self.state.recovered = false;
         self.state.focus = Some(Focus::All);
+        if self.shown.graph.is_empty() {
+            self.state.zoom = Some(Zoom::Reset);
+        }
         self.weights = project.weights.clone();
         for warning in &project.warnings {
             self.toasts.push(Tone::Warning, warning.as_str());

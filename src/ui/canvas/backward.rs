@@ -1,5 +1,6 @@
 //! The backward graph over the same nodes: grad_fn on each card, arrows against the wires, leaves as boxes.
 
+use crate::train::bytes_text as bytes;
 use crate::train::{AutogradShot, GradNode, GradState};
 use crate::ui::canvas::layout::{FOOT, NodeBox, TITLE, WireLine};
 use crate::ui::canvas::picture::short;
@@ -8,15 +9,6 @@ use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align2, Color32, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, pos2, vec2};
-
-/// Bytes in words: `96 B`, `1.2 KiB`.
-pub fn bytes(n: usize) -> String {
-    match n {
-        0..1024 => format!("{n} B"),
-        1024..1_048_576 => format!("{:.1} KiB", n as f64 / 1024.0),
-        _ => format!("{:.1} MiB", n as f64 / 1_048_576.0),
-    }
-}
 
 /// Whether a gradient comes back along a wire.
 fn flows(wire: &WireLine, shot: &AutogradShot) -> bool {

@@ -20,7 +20,6 @@ mod view;
 mod whatif;
 mod wire;
 
-pub use backward::bytes as backward_bytes;
 pub use layout::node_size;
 
 use crate::engine::Phase;

@@ -2,9 +2,9 @@
 
 use crate::graph::{Edit, Tuning};
 use crate::project::Change;
+use crate::train::bytes_text as bytes;
 use crate::train::{AutogradShot, GradNode, GradState, TrainConfig};
 use crate::ui::action::Action;
-use crate::ui::canvas::backward_bytes as bytes;
 use crate::ui::canvas::picture::short;
 use crate::ui::panel::nothing;
 use crate::ui::state::{Focus, State};

@@ -70,6 +70,8 @@ fn plot(ui: &mut Ui, state: &State, snapshot: &Snapshot, now: u64, log: bool, he
     let value = move |v: f64| if log { 10f64.powf(v) } else { v };
     let mut plot = Plot::new("loss plot")
         .height(height)
+        // The last number of the axis is centred on the edge.
+        .width(ui.available_width() - 14.0)
         .legend(Legend::default())
         .grid_color(theme.line)
         .y_axis_min_width(44.0)

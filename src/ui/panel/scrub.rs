@@ -1,12 +1,15 @@
 //! The slider over the record of a run: every place of it can be looked at, and the run goes on from there.
 
-use crate::train::Snapshot;
+use crate::train::{Snapshot, bytes_text};
 use crate::ui::action::Action;
 use crate::ui::shortcuts::hint;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::containers::menu::{MenuButton, MenuConfig};
-use egui::{Align, Button, DragValue, Layout, PopupCloseBehavior, Rangef, Rect, RichText, Slider, Ui, pos2, vec2};
+use egui::{
+    Align, Button, DragValue, Layout, PopupCloseBehavior, Rangef, Rect, RectAlign, RichText, Slider, Tooltip, Ui, pos2,
+    vec2,
+};
 
 /// Height of the slider and the line below it.
 pub const HEIGHT: f32 = 62.0;
@@ -36,21 +39,27 @@ pub fn ui(ui: &mut Ui, state: &State, snapshot: &Snapshot, rail: Rangef, actions
         .scope(|ui| {
             ui.spacing_mut().slider_width = place.width();
             ui.spacing_mut().interact_size.y = RAIL;
-            ui.visuals_mut().widgets.inactive.bg_fill = theme.text;
-            ui.visuals_mut().widgets.hovered.bg_fill = theme.text;
-            ui.visuals_mut().widgets.active.bg_fill = theme.text;
+            ui.visuals_mut().widgets.inactive.bg_fill = theme.line;
             ui.visuals_mut().selection.bg_fill = theme.accent.gamma_multiply(0.7);
             let slider = Slider::new(&mut step, record.from..=record.to.max(record.from + 1));
             ui.put(place, slider.step_by(1.0).show_value(false).trailing_fill(true))
         })
         .inner
         .accessible_name("Place in the recorded run");
+    let x_of = |step: u64| {
+        let share = step.saturating_sub(record.from) as f32 / (record.to - record.from).max(1) as f32;
+        egui::lerp(rail.min..=rail.max, share)
+    };
+    // The slider paints its knob in the colour of its rail.
+    ui.painter().circle_filled(pos2(x_of(step.min(record.to)), row.center().y), radius, theme.text);
     for (at, _) in &record.marks {
-        let share = (at.saturating_sub(record.from)) as f32 / (record.to - record.from).max(1) as f32;
-        let x = egui::lerp(rail.min..=rail.max, share);
+        let x = x_of(*at);
         ui.painter().vline(x, Rangef::new(row.top() - 1.0, row.top() + 4.0), egui::Stroke::new(1.5, theme.cursor));
     }
-    let response = response.on_hover_ui(|ui| {
+    let mut tooltip = Tooltip::for_enabled(&response);
+    // Below is "Continue from here", which must not be covered.
+    tooltip.popup = tooltip.popup.align(RectAlign::TOP);
+    tooltip.show(|ui| {
         ui.label("Drag to look at any place of the recorded run; with the arrow keys batch by batch.");
         for (at, words) in record.marks.iter().rev().take(12) {
             ui.label(RichText::new(format!("after batch {at}: {words}")).color(theme.dim));
@@ -78,7 +87,7 @@ fn below(ui: &mut Ui, state: &State, snapshot: &Snapshot, now: u64, theme: &Them
     }
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let text = recorded(record.from, record.to, batches);
-        let memory = megabytes(record.bytes);
+        let memory = bytes_text(record.bytes);
         let button = Button::new(small(format!("{text} · {memory}"))).frame_when_inactive(false).small();
         let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         let (response, _) = MenuButton::from_button(button).config(config).ui(ui, |ui| {
@@ -115,11 +124,6 @@ fn recorded(from: u64, to: u64, batches: u64) -> String {
     format!("{} … {} epochs recorded", from / batches, to / batches)
 }
 
-fn megabytes(bytes: usize) -> String {
-    let mb = bytes as f64 / f64::from(1 << 20);
-    if mb < 9.95 { format!("{mb:.1} MB") } else { format!("{mb:.0} MB") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +132,5 @@ mod tests {
     fn the_record_is_told_in_batches_first_and_then_in_epochs() {
         assert_eq!(recorded(0, 7, 25), "0 … 7 batches recorded");
         assert_eq!(recorded(0, 235 * 25 + 3, 25), "0 … 235 epochs recorded");
-        assert_eq!(megabytes(41 << 20), "41 MB");
-        assert_eq!(megabytes(150_000), "0.1 MB");
     }
 }

@@ -1,7 +1,9 @@
 //! The list of breakpoints and watches, and the editor of their conditions.
 
 use crate::graph::NodeId;
-use crate::train::stops::{Breakpoint, Completion, Moment, Own, Place, Probe, Scope, Stops, complete, condition, expression};
+use crate::train::stops::{
+    Breakpoint, Completion, Moment, Own, Place, Probe, Scope, Stops, complete, condition, expression,
+};
 use crate::ui::action::Action;
 use crate::ui::canvas::bubble::lines;
 use crate::ui::canvas::picture;
@@ -170,14 +172,17 @@ impl StopsPanel {
                 Some(shot) => {
                     let [first, second] = lines(shot);
                     let colour = if shot.is_grad { theme.gradient } else { theme.text };
-                    let value = ui.label(RichText::new(&first).font(theme::mono(11.0)).color(colour));
-                    value.on_hover_text(format!("{first}\n{second}"));
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         remove_watch(ui, id, &w.text, state, actions);
                         let (rect, line) = ui.allocate_exact_size(vec2(90.0, 18.0), Sense::hover());
                         let values: Vec<f64> = shot.history.iter().map(|p| p[1]).collect();
                         picture::spark(&ui.painter_at(rect), rect, &values, Stroke::new(1.2, colour));
                         line.on_hover_text("Over the steps of the run; of a tensor its largest magnitude.");
+                        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                            let value = RichText::new(&first).font(theme::mono(11.0)).color(colour);
+                            let value = ui.add(egui::Label::new(value).truncate());
+                            value.on_hover_text(format!("{first}\n{second}"));
+                        });
                     });
                 }
                 None => {
