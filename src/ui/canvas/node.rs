@@ -129,9 +129,10 @@ fn order(painter: &Painter, node: &NodeBox, view: &View, rect: Rect, theme: &The
     if node.order == 0 {
         return;
     }
-    let at = rect.left_top() + vec2(2.0, -9.0) * view.zoom;
+    // Above the frame of the cursor, which keeps its distance at every zoom.
+    let at = rect.left_top() + vec2(2.0 * view.zoom, -7.0);
     let colour = if node.problem == Some(Severity::Error) { theme.error } else { theme.dim };
-    painter.text(at, Align2::LEFT_CENTER, node.order.to_string(), theme::mono(view.font_size(10.0)), colour);
+    painter.text(at, Align2::LEFT_BOTTOM, node.order.to_string(), theme::mono(view.font_size(10.0)), colour);
 }
 
 fn pins(painter: &Painter, node: &NodeBox, view: &View, tint: Color32, theme: &Theme) {

@@ -101,12 +101,6 @@ impl SurfacePanel {
             if self.random {
                 ui.label("seed");
                 ui.add(DragValue::new(&mut self.seed)).on_hover_text("Another seed draws other directions");
-            } else {
-                for (k, axis) in self.axes.iter_mut().enumerate() {
-                    if let Some(axis) = axis {
-                        element(ui, ["x", "y"][k], axis, choices);
-                    }
-                }
             }
             let mut reach = self.reach.unwrap_or(if self.random { 1.0 } else { 3.0 });
             let field = DragValue::new(&mut reach).speed(0.02).range(0.01..=1000.0).prefix("± ");
@@ -123,6 +117,13 @@ impl SurfacePanel {
                 actions.push(Action::Want(Want { surface, ..state.want.clone() }));
             }
         });
+        if !self.random {
+            for (name, axis) in ["x", "y"].into_iter().zip(&mut self.axes) {
+                if let Some(axis) = axis {
+                    ui.horizontal(|ui| element(ui, name, axis, choices));
+                }
+            }
+        }
         if !self.random && self.axes[0] == self.axes[1] {
             ui.colored_label(Theme::of(ui.ctx()).warning, "Choose two different weights.");
         }

@@ -6,6 +6,7 @@ mod tensors;
 mod whatif;
 mod wiring;
 
+use crate::engine::Instruction;
 use crate::graph::{Edit, Node, Severity};
 use crate::project::Change;
 use crate::ui::action::Action;
@@ -37,7 +38,14 @@ impl Inspector {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.set_max_width(ui.available_width() - 6.0);
             what_next(ui, state);
-            match state.selected_one().and_then(|id| state.graph().node(id)) {
+            let ran = state.selection.is_empty().then(|| just_ran(state)).flatten();
+            if let Some(done) = &ran {
+                let colour = Theme::of(ui.ctx()).dim;
+                let title = format!("Done: {}", hint::title(state, done));
+                ui.label(RichText::new(title).font(theme::bold(12.0)).color(colour));
+            }
+            let shown = state.selected_one().or(ran.map(|i| i.node));
+            match shown.and_then(|id| state.graph().node(id)) {
                 Some(node) => self.node(ui, node, state, actions),
                 None => overview(ui, state, actions),
             }
@@ -101,6 +109,12 @@ impl Inspector {
             self.name = None;
         }
     }
+}
+
+/// While a batch is under way: the instruction that ran last, so that its numbers are seen without a click.
+fn just_ran(state: &State) -> Option<Instruction> {
+    let s = state.snapshot.as_ref().filter(|s| !s.at_rest && !s.running)?;
+    s.cursor.checked_sub(1).and_then(|last| s.program.get(last)).cloned()
 }
 
 /// While a batch is under way: what the next key press does, and why.

@@ -22,6 +22,8 @@ const COLUMNS: usize = 12;
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui.ctx());
     let Some(place) = state.into else { return };
+    // A panel is as high as what is in it, and at first there are no numbers yet.
+    ui.set_min_height(ui.available_height());
     let mut go = |how| actions.push(Action::Inside(how));
     let shot = opened(state);
     bar(ui, state, place, shot, &theme, &mut go);
