@@ -138,6 +138,14 @@ fn the_backward_pass_is_walked_node_by_node() {
         assert_eq!(s.cursor, done);
         let back = s.program[..done].iter().any(|i| i.node == output && i.phase == chainrule::engine::Phase::Backward);
         assert_eq!(s.nodes[&output].weight_grad_norm.is_some(), back, "the gradient shows when it is computed");
+        if done < program {
+            let ran = h.state().state().graph().node(s.program[done - 1].node).map(|n| n.name.clone()).expect("a node");
+            assert!(
+                h.query_all_by_label_contains("Done: ")
+                    .any(|l| l.label().or(l.value()).is_some_and(|l| l.ends_with(&ran))),
+                "the inspector follows: {ran}"
+            );
+        }
     }
     let s = h.state().state().snapshot.clone().expect("a snapshot");
     assert!(s.at_rest && s.step == 1, "one batch is done: {} {}", s.at_rest, s.step);

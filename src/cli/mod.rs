@@ -41,21 +41,13 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Trains a project and reports its losses and metrics.
     Train(train::Args),
-    /// Runs one batch forward and backward and writes every value and gradient.
     Eval(eval::Args),
-    /// Walks through a batch instruction by instruction, as text.
     Step(step::Args),
-    /// Shows shapes, cost and problems of every node, and checks all gradients.
     Check(check::Args),
-    /// Measures how fast a project trains, and what its nodes cost.
     Bench(bench::Args),
-    /// Lists the kinds of node, or explains one.
     Ops(ops::Args),
-    /// Writes a new project from a shipped one.
     New(files::NewArgs),
-    /// Says what is in a project.
     Info(files::InfoArgs),
 }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 /// A saved run goes on where it stands, with the same bits as if it had never stopped: optimiser, schedule, place in the
 /// epoch, best weights, curves. --epochs then counts from there, so that 5 epochs and 5 more are 10. A file with weights
 /// but no run gives a new run its first weights. The project itself is not changed.
+/// Breakpoints are not obeyed here: `step` stops at them.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The project.
