@@ -142,6 +142,7 @@ fn the_backward_pass_is_walked_node_by_node() {
             let ran = h.state().state().graph().node(s.program[done - 1].node).map(|n| n.name.clone()).expect("a node");
             assert!(
                 h.query_all_by_label_contains("Done: ")
+                    .map(|l| l.accesskit_node())
                     .any(|l| l.label().or(l.value()).is_some_and(|l| l.ends_with(&ran))),
                 "the inspector follows: {ran}"
             );

@@ -9,6 +9,7 @@ use crate::ui::modal::modal;
 use crate::ui::shortcuts::hint;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
+use crate::ui::widget::value::real;
 use egui::{Button, ComboBox, Context, DragValue, Grid, PopupCloseBehavior, Response, RichText, Sense, Ui, vec2};
 
 /// The button of the bar that opens the settings below it.
@@ -88,7 +89,7 @@ impl Form<'_> {
         self.row(ui, name, about, |ui, config| {
             let value = get(config);
             let speed = (value.abs() * 0.01).max(1e-5);
-            ui.add(DragValue::new(value).speed(speed).range(0.0..=most).max_decimals(8))
+            ui.add(real(value, speed, 0.0..=most))
         });
     }
 }
@@ -166,7 +167,7 @@ fn choice<T: Listed>(
             (ParamKind::Int { min, max }, Some(Value::Int(n))) => ui.add(DragValue::new(n).range(min..=max)),
             (ParamKind::Float { min, max, .. }, Some(Value::Float(x))) => {
                 let speed = (x.abs().min((1.0 - *x).abs()) * 0.01).max(1e-5);
-                ui.add(DragValue::new(x).speed(speed).range(min..=max).max_decimals(12))
+                ui.add(real(x, speed, min..=max))
             }
             _ => ui.label(""),
         });

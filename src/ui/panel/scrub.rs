@@ -77,8 +77,9 @@ fn below(ui: &mut Ui, state: &State, snapshot: &Snapshot, now: u64, theme: &Them
     let small = |text: String| RichText::new(text).font(theme::mono(11.0)).color(theme.dim);
     let record = &snapshot.record;
     let batches = snapshot.batches.max(1) as u64;
-    let here = format!("epoch {}, batch {} of {batches}", now / batches, now % batches);
-    ui.label(small(here));
+    let narrow = ui.available_width() < 380.0;
+    let batch = if narrow { String::new() } else { format!(", batch {} of {batches}", now % batches) };
+    ui.label(small(format!("epoch {}{batch}", now / batches)));
     if state.behind() || state.asked.is_some() {
         let button = ui.add(Button::new(RichText::new("Continue from here").font(theme::sans(12.0))).small());
         if button.on_hover_text(hint("Continue from here")).clicked() {
@@ -88,7 +89,8 @@ fn below(ui: &mut Ui, state: &State, snapshot: &Snapshot, now: u64, theme: &Them
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let text = recorded(record.from, record.to, batches);
         let memory = bytes_text(record.bytes);
-        let button = Button::new(small(format!("{text} · {memory}"))).frame_when_inactive(false).small();
+        let shown = if narrow { text.replace(" recorded", "") } else { text.clone() };
+        let button = Button::new(small(format!("{shown} · {memory}"))).frame_when_inactive(false).small();
         let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
         let (response, _) = MenuButton::from_button(button).config(config).ui(ui, |ui| {
             ui.set_max_width(280.0);

@@ -14,6 +14,15 @@ pub enum Edited {
     Done(Value),
 }
 
+/// A field for a number with as many places as it needs: `0.01`, `0`, `1e-5`.
+pub fn real(x: &mut f64, speed: f64, range: std::ops::RangeInclusive<f64>) -> DragValue<'_> {
+    DragValue::new(x).speed(speed).range(range).max_decimals(12).custom_formatter(|x, _| plain(x))
+}
+
+fn plain(x: f64) -> String {
+    if x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e7) { format!("{x:e}") } else { format!("{x}") }
+}
+
 /// Draws the control of one parameter with its present value.
 pub fn value_control(ui: &mut Ui, spec: &ParamSpec, value: &Value, state: &State) -> Edited {
     match (spec.kind, value) {
@@ -33,7 +42,7 @@ pub fn value_control(ui: &mut Ui, spec: &ParamSpec, value: &Value, state: &State
         (ParamKind::Float { min, max, log }, Value::Float(x)) => {
             let mut x = *x;
             let speed = if log { (x.abs() * 0.02).max(1e-5) } else { 0.01 };
-            let r = ui.add(DragValue::new(&mut x).range(min..=max).speed(speed).max_decimals(6).suffix(suffix(spec)));
+            let r = ui.add(real(&mut x, speed, min..=max).suffix(suffix(spec)));
             name(&r, spec);
             number(&r, Value::Float(x))
         }
@@ -127,4 +136,15 @@ fn nodes(ui: &mut Ui, spec: &ParamSpec, ids: &[u64], state: &State) -> Edited {
     });
     name(&r.response, spec);
     if changed { Edited::Done(Value::Nodes(chosen)) } else { Edited::No }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_places_they_need() {
+        let texts = [0.0, 1.0, 0.01, 1e-5, 0.9999, 1e8, -0.5].map(plain);
+        assert_eq!(texts, ["0", "1", "0.01", "1e-5", "0.9999", "1e8", "-0.5"]);
+    }
 }
