@@ -375,6 +375,7 @@ fn info_says_what_is_in_a_project() {
 fn every_command_has_help_and_lines_fit_a_terminal() {
     let shell = Shell::new();
     let all = shell.ok("--help");
+    assert!(shell.ok("step --help").contains("any_nan(value)"), "the help of a command tells all of it");
     for command in ["train", "eval", "step", "check", "ops", "new", "info"] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = shell.ok(&format!("{command} --help"));

@@ -14,7 +14,7 @@ pub fn tooltip(response: &Response, hit: Hit, layout: &Layout, state: &State) {
         return;
     }
     response.clone().on_hover_ui_at_pointer(|ui| {
-        ui.set_max_width(320.0);
+        ui.set_max_width(if matches!(hit, Hit::Node(_)) { 320.0 } else { 460.0 });
         match hit {
             Hit::Wire(w) => {
                 let name = |id| layout.node(id).map_or("?", |n| n.name.as_str());

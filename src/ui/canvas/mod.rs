@@ -426,6 +426,7 @@ impl Canvas {
             self.wire = if let Hit::Wire(w) = hit { Some(w) } else { None };
         }
         response.context_menu(|ui| {
+            ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
             let screen = response.interact_pointer_pos().unwrap_or(self.view.area.center());
             let at = self.view.canvas_from_screen(screen);
             let at = [at.x, at.y];

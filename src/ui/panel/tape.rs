@@ -157,6 +157,7 @@ fn cell(
         actions.push(Action::Focus(Focus::Node(instruction.node)));
     }
     response.context_menu(|ui| {
+        ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
         if ui.button("Run to here").clicked() {
             actions.push(there);
             ui.close();
