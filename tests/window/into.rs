@@ -40,7 +40,13 @@ fn a_linear_layer_opens_to_product_bias_and_one_number() {
     open(&mut h, "hidden", Phase::Forward);
     let names: Vec<String> = shot(&h).parts.iter().map(|p| p.name.clone()).collect();
     assert_eq!(names, ["matrix product", "plus bias"]);
-    h.get_by_label("part matrix product");
+    let screen = h.ctx.content_rect();
+    for part in ["part matrix product", "part plus bias"] {
+        let shown = h.get_by_label(part).rect();
+        assert!(screen.contains_rect(shown) && shown.height() > 20.0, "{part} is cut: {shown} of {screen}");
+    }
+    let first = h.get_by_label("part matrix product").rect().top();
+    assert!(screen.bottom() - first > 200.0, "there is no room for numbers: {first} of {screen}");
     press(&mut h, Modifiers::NONE, Key::F10);
     assert_eq!(place(&h).and_then(|p| p.tensor), Some(TensorRef::Output), "F10 goes to the next part");
     press(&mut h, Modifiers::NONE, Key::F11);
