@@ -139,7 +139,9 @@ fn the_backward_pass_is_walked_node_by_node() {
         let back = s.program[..done].iter().any(|i| i.node == output && i.phase == chainrule::engine::Phase::Backward);
         assert_eq!(s.nodes[&output].weight_grad_norm.is_some(), back, "the gradient shows when it is computed");
         if done < program {
-            let ran = h.state().state().graph().node(s.program[done - 1].node).map(|n| n.name.clone()).expect("a node");
+            let last = s.program[done - 1].node;
+            assert_eq!(s.inspected.as_ref().map(|i| i.node), Some(last), "its numbers are there");
+            let ran = h.state().state().graph().node(last).map(|n| n.name.clone()).expect("a node");
             assert!(
                 h.query_all_by_label_contains("Done: ")
                     .map(|l| l.accesskit_node())

@@ -66,7 +66,7 @@ impl Trainer {
             self.say("The what-if is dropped: the run has gone on without it.", false);
             return None;
         }
-        let what = self.session.as_ref()?.what_if(&self.probe.pokes, self.want.inspect);
+        let what = self.session.as_ref()?.what_if(&self.probe.pokes, self.inspected());
         match what {
             Ok(what) => Some(Arc::new(what)),
             Err(why) => {

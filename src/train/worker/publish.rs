@@ -50,6 +50,14 @@ impl Slow {
 }
 
 impl Trainer {
+    /// The node that is reported in detail: the chosen one; without one, at a pause in a batch, the one that ran last.
+    pub(super) fn inspected(&self) -> Option<NodeId> {
+        self.want.inspect.or_else(|| {
+            let s = self.session.as_ref().filter(|s| !self.running && !s.at_rest())?;
+            s.cursor().checked_sub(1).and_then(|last| s.program().get(last)).map(|i| i.node)
+        })
+    }
+
     /// Puts a snapshot into the slot. `exact` computes even what is dear.
     pub(super) fn publish(&mut self, exact: bool) {
         let now = Instant::now();
@@ -85,7 +93,7 @@ impl Trainer {
     }
 
     fn put(&mut self, now: Instant) {
-        let what_if = self.what_if_shot();
+        let (what_if, inspected) = (self.what_if_shot(), self.inspected());
         let Some(s) = &mut self.session else {
             *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return (self.wake)();
@@ -126,7 +134,7 @@ impl Trainer {
             gradients: Arc::new(s.tracks().to_vec()),
             health: s.health(),
             nodes: s.node_shots(&self.want, self.slow.maps.clone(), &self.profile),
-            inspected: self.want.inspect.and_then(|id| s.inspect(id)),
+            inspected: inspected.and_then(|id| s.inspect(id)),
             map: self.slow.map.clone(),
             curve: self.slow.curve.clone(),
             scatter: self.slow.scatter.clone(),
