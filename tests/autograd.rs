@@ -6,8 +6,6 @@ mod cli;
 mod sums;
 #[path = "autograd/whatif.rs"]
 mod whatif;
-#[path = "autograd/window.rs"]
-mod window;
 
 use chainrule::ops::{GradFn, ParamKind, Params, Value, catalogue};
 use chainrule::tensor::Shape;

@@ -6,8 +6,12 @@ use egui::{Key, Modifiers, Pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
+#[path = "window/autograd.rs"]
+mod autograd;
 #[path = "window/scrub.rs"]
 mod scrub;
+#[path = "window/why.rs"]
+mod why;
 
 fn window(path: Option<&str>) -> Harness<'static, App> {
     let launch = Launch { path: path.map(Into::into), home: None, native_dialogs: false };

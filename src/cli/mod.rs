@@ -16,6 +16,7 @@ mod stops;
 mod table;
 mod tensors;
 mod train;
+mod why;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::{Path, PathBuf};

@@ -41,6 +41,10 @@ pub struct Args {
     /// 'output.output.grad[2,0]' or 'loss.output'. May be given several times.
     #[arg(long, value_name = "ELEMENT")]
     explain: Vec<String>,
+    /// Then say why the gradient of a parameter is zero, small or huge: the paths to it from the loss, the factor of every
+    /// node on them, and the first one to blame. PARAMETER is such as 'hidden 1.weight'. May be given several times.
+    #[arg(long, value_name = "PARAMETER")]
+    why: Vec<String>,
     #[command(flatten)]
     probe: probe::Args,
     #[command(flatten)]
@@ -54,10 +58,13 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut loaded = load(&args.path)?;
     args.probe.configure(&mut loaded.project.document.train)?;
     let mut session = loaded.session::<f32>(true)?;
-    session.set_watched(!args.explain.is_empty());
+    session.set_watched(!args.explain.is_empty() || !args.why.is_empty());
     // What is named wrongly is told before anything runs.
     for text in &args.explain {
         crate::cli::explain::element(&session, text)?;
+    }
+    for text in &args.why {
+        crate::cli::why::check(&session, text)?;
     }
     let until = args.until.as_deref().map(|text| target(&session, text)).transpose()?;
     let steps = args.steps.unwrap_or(if until.is_some() { session.program().len() } else { args.probe.end(&session) });
@@ -107,6 +114,9 @@ fn back(
     }
     for element in &args.explain {
         crate::cli::explain::print(session, element, out)?;
+    }
+    for parameter in &args.why {
+        crate::cli::why::print(session, parameter, out)?;
     }
     args.probe.run(session, out)?;
     let (plan, pass) = session.current();

@@ -10,14 +10,18 @@ mod pass;
 mod plan;
 mod poke;
 mod weights;
+mod why;
 
 pub use certify::{Certificate, Standing, certify};
 pub use check::{Checked, gradient_check};
-pub use explain::{Element, Explanation, Factor, HASTY, Joined, Opened, Origin, PATIENT, Scene, Term, index_text};
-pub use local::{Local, LocalGrads, Operand};
+pub use explain::{
+    Element, Explanation, Factor, HASTY, Joined, Opened, Origin, PATIENT, Picture, Plane, Scene, Tap, Term, index_text,
+};
+pub use local::{Local, LocalGrads, Operand, Target};
 pub use pass::{Bad, Pass, Update};
 pub use plan::{Instruction, Phase, Plan, PlanError};
 pub use weights::{ParamInfo, WeightMap, Weights};
+pub use why::{Cause, Finding, Leg, Route, Verdict, Why, count_text};
 
 /// Sets the number of threads for the whole program; before the first computation.
 ///

@@ -1,5 +1,7 @@
 //! Where an operation's arithmetic breaks: the inputs at which it gives no finite number, in words, and what mends it.
 
+use crate::ops::Params;
+
 /// Which values of an input break the rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
@@ -38,6 +40,8 @@ pub struct Break {
     pub pin: usize,
     /// Which values of it.
     pub when: When,
+    /// For which parameters of the node; the others do not break it.
+    pub given: fn(&Params) -> bool,
     /// Whether it is the backward that breaks, while the forward is finite.
     pub backward: bool,
     /// What happens: `the logarithm of 0 is −∞`.

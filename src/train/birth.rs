@@ -154,6 +154,7 @@ impl<S: Precision> Session<S> {
         let mut wide: Local<f64> = local.cast();
         let exact = wide.forward().get(bad.element).copied().unwrap_or(f64::NAN);
         birth.rule = match broken {
+            Some(b) if exact.is_finite() => format!("{}; exactly it would be {exact:.3e}", b.says),
             Some(b) => b.says.to_owned(),
             None if exact.is_finite() && birth.value.is_nan() => {
                 format!(
@@ -326,7 +327,7 @@ fn convict<S: Precision>(local: &Local<S>, element: usize, set: &mut Vec<(usize,
 fn broken<S: Precision>(local: &Local<S>, set: &[(usize, usize)], backward: bool) -> Option<&'static Break> {
     let breaks = |b: &&Break| {
         let mut own = set.iter().filter(|(k, _)| *k == b.pin);
-        b.backward == backward && own.any(|(k, i)| b.when.holds(local.inputs[*k].data[*i].to64()))
+        b.backward == backward && local.given(b) && own.any(|(k, i)| b.when.holds(local.inputs[*k].data[*i].to64()))
     };
     local.kind.breaks.iter().find(breaks)
 }

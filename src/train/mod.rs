@@ -29,7 +29,7 @@ mod watch;
 mod whatif;
 mod worker;
 
-pub use crate::engine::{WeightMap, index_text};
+pub use crate::engine::{Cause, Finding, Leg, Route, Verdict, WeightMap, Why, count_text, index_text};
 pub use autograd::{Autograd, AutogradShot, GradNode, GradState, Leaf, Next, Saved};
 pub use birth::{Birth, Remedy};
 pub use certified::Certified;

@@ -6,7 +6,7 @@ use crate::tensor::Stats;
 use crate::train::stops::{Probe, StopShot, WatchShot};
 use crate::train::{
     AutogradShot, Cost, Flow, GradTrack, IntoRef, IntoShot, Metrics, Point, Record, Scatter, ScatterOf, Surface,
-    SurfaceWant, WhatIf,
+    SurfaceWant, WhatIf, Why,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Want {
     pub wire: Option<Wire>,
     /// The condition that is being typed.
     pub probe: Option<Probe>,
+    /// The parameter whose gradient is explained: its node, and its number among the weights of that.
+    pub why: Option<(NodeId, usize)>,
 }
 
 impl Default for Want {
@@ -58,6 +60,7 @@ impl Default for Want {
             surface: None,
             wire: None,
             probe: None,
+            why: None,
         }
     }
 }
@@ -323,4 +326,6 @@ pub struct Snapshot {
     pub watches: Vec<WatchShot>,
     /// What the condition that is being typed gives now, or what is wrong in it.
     pub probe: Option<(Result<String, String>, Probe)>,
+    /// Why the gradient that was asked for is as it is.
+    pub why: Option<Arc<Result<Why, String>>>,
 }

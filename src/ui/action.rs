@@ -171,6 +171,13 @@ pub enum Action {
     /// Shows where one element of a tensor came from; `None` shows nothing.
     Explain(Option<(NodeId, TensorRef, usize)>),
 
+    /// Explains the gradient of a parameter: its node, and its number among the weights of that. `None` ends it.
+    Why(Option<(NodeId, usize)>),
+    /// Explains the gradient of the first parameter of the selected node.
+    WhySelected,
+    /// Lights a path of the explained gradient on the canvas.
+    LightPath(Option<usize>),
+
     /// An empty project.
     New,
     /// Asks for a file and opens it.

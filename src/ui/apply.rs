@@ -128,6 +128,7 @@ impl App {
             | Action::RetainGrad(_)
             | Action::BackwardAgain
             | Action::Splice(..) => self.probe(ctx, action),
+            Action::Why(_) | Action::WhySelected | Action::LightPath(_) => self.explain_gradient(ctx, action),
             Action::New => self.guarded(ctx, Then::New),
             Action::Open => self.guarded(ctx, Then::Open),
             Action::OpenPath(path) => self.guarded(ctx, Then::OpenPath(path)),

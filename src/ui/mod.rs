@@ -32,6 +32,7 @@ pub mod theme;
 mod toast;
 mod toolbar;
 mod whatif;
+pub mod why;
 pub mod widget;
 
 use std::path::PathBuf;

@@ -183,6 +183,8 @@ static TABLE: &[ActionInfo] = commands![
         "The loss over two weights, or along two random directions, with the path of the run.";
     View 2 "Stops" [ctrl_shift(Key::F9)] Action::ShowPanel(PanelId::Stops), always, false,
         "Breakpoints with their conditions, and watches.";
+    View 2 "Why this gradient" [key(Key::W)] Action::WhySelected, |s| trainable(s) && nodes(s), false,
+        "Why the gradient of the selected node's parameter is zero, small or huge: the paths from the loss, and the factor to blame.";
     View 3 "Light or dark" [ctrl_shift(Key::L)] Action::ToggleTheme, always, false, "Change between the dark and the light theme.";
     View 3 "Larger text" [ctrl(Key::Plus), ctrl(Key::Equals), ctrl_shift(Key::Plus)] Action::TextLarger, always, true,
         "Make everything in the window larger, up to 150 %.";

@@ -87,6 +87,8 @@ pub struct State {
     pub retain_graph: bool,
     /// Nodes whose output keeps its gradient as `.grad`; they change no number of the run.
     pub retained: BTreeSet<NodeId>,
+    /// The path of the explained gradient that is lit on the canvas.
+    pub lit: Option<usize>,
     /// The revision that the worker was last given.
     pub revision: u64,
 }
@@ -122,6 +124,7 @@ impl State {
             backward: false,
             retain_graph: false,
             retained: BTreeSet::new(),
+            lit: None,
             revision: 0,
         }
     }

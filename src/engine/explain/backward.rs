@@ -1,8 +1,8 @@
 //! A gradient as Σ ∂L/∂output · local derivative, by one probe of the backward pass per element of ∂L/∂output.
 
-use super::local::{Local, Target};
 use super::names::Search;
 use super::{Explanation, Factor, Joined, MOST, Origin, Term, shorten};
+use crate::engine::local::{Local, Target};
 use crate::ops::Precision;
 
 /// The terms of ∂L/∂target at element `i`.
@@ -18,13 +18,13 @@ pub(super) fn gradient<S: Precision>(
         Explanation { title: "Σ δ · local derivative".into(), joined: Joined::Sum, ..Explanation::default() };
     let candidates = touched(node, target, i);
     // A backward pass costs about twice a forward one.
-    let probe = 2 * node.cost + node.output.data.len() as u64;
+    let probe = 2 * node.cost + node.output.len() as u64;
     let single = |node: &Local<S>, delta: &[S], candidates: &[usize], at: usize, e: &mut Explanation| {
         let mut search = Search::new(node, target);
-        let mut hot = vec![S::zero(); node.output.data.len()];
+        let mut hot = vec![S::zero(); node.output.len()];
         for o in candidates.iter().copied().filter(|o| delta[*o] != S::zero()) {
             hot[o] = S::one();
-            let slope = node.backward(&hot, target, None)[at];
+            let slope = node.gradient(&hot, target, None)[at];
             if slope != S::zero() {
                 let value = delta[o].to64() * slope.to64();
                 let first = Factor { of: Origin::Delta, index: o, label: String::new(), value: delta[o].to64() };
@@ -57,7 +57,7 @@ fn by_sample<S: Precision>(
     candidates: &[usize],
     e: &mut Explanation,
 ) {
-    let rows = if node.output.shape.first() == Some(&batch) { batch } else { 1 };
+    let rows = if node.shape.first() == Some(&batch) { batch } else { 1 };
     let len = (delta.len() / rows).max(1);
     e.title = "Σ over the samples of (δ · local derivative)".into();
     for n in 0..rows {
@@ -68,11 +68,11 @@ fn by_sample<S: Precision>(
         // Layers with weights take one sample as well as many; other kinds may be about the whole batch.
         let alone = if matches!(target, Target::Weight(_)) { node.sample(n, rows) } else { None };
         let value = match alone {
-            Some(one) => one.backward(&delta[n * len..][..len], target, None)[i],
+            Some(one) => one.gradient(&delta[n * len..][..len], target, None)[i],
             None => {
                 let mut part = vec![S::zero(); delta.len()];
                 part[n * len..][..len].copy_from_slice(&delta[n * len..][..len]);
-                node.backward(&part, target, None)[i]
+                node.gradient(&part, target, None)[i]
             }
         };
         let value = value.to64();
@@ -85,7 +85,7 @@ fn by_sample<S: Precision>(
 /// The outputs that depend on element `i` of `target`: those that change when it does. More may be named than have a
 /// derivative, which does no harm.
 fn touched<S: Precision>(node: &Local<S>, target: Target, i: usize) -> Vec<usize> {
-    let all = node.output.data.len();
+    let all = node.output.len();
     // A deliberate stand-in for a derivative does not follow the forward pass.
     if all <= 256 || node.kind.surrogate {
         return (0..all).collect();
@@ -96,8 +96,8 @@ fn touched<S: Precision>(node: &Local<S>, target: Target, i: usize) -> Vec<usize
     let mut data = own.clone();
     for by in [1e-2, -1e-2, 0.7, -0.7, 3.0, -3.0] {
         data[i] = S::of(own[i].to64() + by * size);
-        let (output, _) = node.forward(&[(target, &data)]);
-        for ((c, a), b) in changed.iter_mut().zip(&output).zip(&node.output.data) {
+        let (output, _) = node.forward_on(&[(target, &data)]);
+        for ((c, a), b) in changed.iter_mut().zip(&output).zip(&node.output) {
             *c |= a != b;
         }
     }

@@ -1,27 +1,27 @@
 //! An output as a sum of products where the operation is one, else as a function of what it depends on.
 
-use super::local::{Local, Target};
 use super::names::Search;
 use super::{Explanation, Factor, Joined, Origin, Term, shorten};
+use crate::engine::local::{Local, Target};
 use crate::ops::Precision;
 use crate::tensor::stream;
 use rand::RngExt as _;
 
 /// What made element `o` of the output.
 pub(super) fn output<S: Precision>(node: &Local<S>, o: usize, budget: u64) -> Explanation {
-    let total = node.output.data[o].to64();
+    let total = node.output[o].to64();
     let title = node.kind.spec.label.to_lowercase();
     if !node.computes() || node.inputs.is_empty() && node.weights.is_empty() {
         return Explanation { title: "given, not computed".into(), total, ..Explanation::default() };
     }
-    let mut hot = vec![S::zero(); node.output.data.len()];
+    let mut hot = vec![S::zero(); node.output.len()];
     hot[o] = S::one();
     let flows = |t: &Target| match t {
-        Target::Input(k) => node.flows.get(*k) == Some(&true) || !node.kind.spec.no_grad.contains(k),
+        Target::Input(k) => node.inputs[*k].flows,
         Target::Weight(_) => true,
     };
     let targets: Vec<Target> = node.targets().into_iter().filter(flows).collect();
-    let slopes: Vec<(Target, Vec<S>)> = targets.iter().map(|t| (*t, node.backward(&hot, *t, None))).collect();
+    let slopes: Vec<(Target, Vec<S>)> = targets.iter().map(|t| (*t, node.gradient(&hot, *t, None))).collect();
     let weights: Vec<Target> = targets.iter().copied().filter(|t| matches!(t, Target::Weight(_))).collect();
     let pins: Vec<Target> = targets.iter().copied().filter(|t| matches!(t, Target::Input(_))).collect();
     // All weights together, all inputs together, one input alone: the first in which the output is linear.
@@ -43,7 +43,7 @@ pub(super) fn output<S: Precision>(node: &Local<S>, o: usize, budget: u64) -> Ex
 
 /// Whether the output at `o` is an affine function of these tensors, tried on other numbers.
 fn linear<S: Precision>(node: &Local<S>, o: usize, slopes: &[&(Target, Vec<S>)]) -> bool {
-    let here = node.output.data[o].to64();
+    let here = node.output[o].to64();
     let mut random = stream(17, o as u64);
     [0.3, 1.0, 5.0, -2.0].into_iter().all(|scale| {
         let mut promised = here;
@@ -69,7 +69,7 @@ fn linear<S: Precision>(node: &Local<S>, o: usize, slopes: &[&(Target, Vec<S>)])
             })
             .collect();
         let swaps: Vec<(Target, &[S])> = moved.iter().map(|(t, d)| (*t, d.as_slice())).collect();
-        let found = node.forward(&swaps).0[o].to64();
+        let found = node.forward_on(&swaps).0[o].to64();
         (found - promised).abs() <= 300.0 * S::epsilon().to64() * size.max(1e-9)
     })
 }
@@ -82,7 +82,7 @@ fn sum<S: Precision>(
     slopes: &[&(Target, Vec<S>)],
     budget: u64,
 ) -> Option<Explanation> {
-    let total = node.output.data[o].to64();
+    let total = node.output[o].to64();
     let mut e = Explanation { joined: Joined::Sum, total, ..Explanation::default() };
     let mut named = 0u64;
     for (target, slope) in slopes {
@@ -118,7 +118,7 @@ fn sum<S: Precision>(
 
 /// The elements that the output depends on, each with its local derivative.
 fn function<S: Precision>(node: &Local<S>, o: usize, slopes: &[(Target, Vec<S>)], title: String) -> Explanation {
-    let total = node.output.data[o].to64();
+    let total = node.output[o].to64();
     let mut e = Explanation {
         title: format!("{title} of what arrives"),
         joined: Joined::Function(title),
@@ -130,7 +130,7 @@ fn function<S: Precision>(node: &Local<S>, o: usize, slopes: &[(Target, Vec<S>)]
             Target::Input(k) => Origin::Input(*k),
             Target::Weight(k) => Origin::Weight(*k),
         };
-        let only = slope.len() == node.output.data.len() && slope.iter().filter(|s| **s != S::zero()).count() == 0;
+        let only = slope.len() == node.output.len() && slope.iter().filter(|s| **s != S::zero()).count() == 0;
         for (i, s) in slope.iter().enumerate() {
             // Where the derivative is zero everywhere, the element in the same place is what it was made of.
             if *s == S::zero() && !(only && i == o) {

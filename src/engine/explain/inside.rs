@@ -1,7 +1,7 @@
 //! The parts of a node, declared or not: a kind that declares none is its output.
 
 use super::Opened;
-use super::local::Local;
+use crate::engine::local::Local;
 use crate::ops::{Made, Precision};
 
 /// The parts with their numbers, the last one the output.
@@ -30,8 +30,8 @@ fn whole<S: Precision>(node: &Local<S>) -> Opened {
     Opened {
         name: "output".into(),
         formula: node.kind.spec.formula.forward.to_owned(),
-        shape: node.output.shape.clone(),
-        data: node.output.data.iter().map(|x| x.to64()).collect(),
+        shape: node.shape.clone(),
+        data: node.output.iter().map(|x| x.to64()).collect(),
     }
 }
 

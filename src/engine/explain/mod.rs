@@ -8,18 +8,18 @@
 mod backward;
 mod forward;
 mod inside;
-mod local;
 mod names;
+mod picture;
 #[cfg(test)]
 mod tests;
 
-pub use local::Target;
+pub use picture::{Picture, Plane, Tap};
 
+use crate::engine::local::{Local, Target};
 use crate::engine::pass::Pass;
 use crate::engine::{Phase, Plan, Weights};
 use crate::graph::{Graph, NodeId};
 use crate::ops::Precision;
-use local::Local;
 
 /// Which element of which tensor of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub struct Explanation {
     pub hidden: usize,
     /// The sum of those.
     pub rest: f64,
+    /// The terms as pictures, where they are a kernel on a patch.
+    pub picture: Option<Picture>,
 }
 
 /// Terms listed at most.
@@ -162,7 +164,7 @@ impl<S: Precision> Scene<'_, S> {
         };
         match element {
             Element::Output(i) => {
-                let i = within(local.output.data.len(), i)?;
+                let i = within(local.output.len(), i)?;
                 let e = forward::output(&local, i, self.budget);
                 // What is no sum is better understood by its last part.
                 if matches!(e.joined, Joined::Function(_)) && inside::declared(&local) {
@@ -173,7 +175,7 @@ impl<S: Precision> Scene<'_, S> {
             }
             Element::Part(part, i) if inside::declared(&local) => names.inside(&local, part, i),
             Element::Part(_, i) => {
-                let i = within(local.output.data.len(), i)?;
+                let i = within(local.output.len(), i)?;
                 Ok(names.label(forward::output(&local, i, self.budget)))
             }
             Element::InputGrad(..) | Element::WeightGrad(..) => {
@@ -187,7 +189,7 @@ impl<S: Precision> Scene<'_, S> {
                     Element::Output(_) | Element::Part(..) => unreachable!("handled above"),
                 };
                 let (there, flows) = match target {
-                    Target::Input(pin) => (pin < local.inputs.len(), local.flows.get(pin) == Some(&true)),
+                    Target::Input(pin) => (pin < local.inputs.len(), step.pins.get(pin).is_some_and(Option::is_some)),
                     Target::Weight(k) => (k < local.weights.len(), true),
                 };
                 if !there || !flows {

@@ -1,7 +1,7 @@
 //! What a local derivative is, and what things are called.
 
-use super::local::{Local, Target};
-use super::{Explanation, Factor, Joined, Origin, Scene, Term, index_text, inside, shorten};
+use super::{Explanation, Factor, Joined, Origin, Scene, Term, index_text, inside, picture, shorten};
+use crate::engine::local::{Local, Target};
 use crate::engine::plan::{Source, Step};
 use crate::ops::{Made, Place, Precision};
 use crate::tensor::stream;
@@ -45,7 +45,7 @@ impl<'a, S: Precision> Search<'a, S> {
     /// The factors whose product is the derivative `slope` of the outputs marked in `hot` by element `at`.
     pub fn find(&mut self, hot: &[S], at: usize, slope: S) -> Vec<Factor> {
         for Scrambled { of: t, data, places } in &self.scrambled {
-            let found = self.node.backward(hot, self.target, Some((*t, data)))[at].to64();
+            let found = self.node.gradient(hot, self.target, Some((*t, data)))[at].to64();
             for sign in [1.0, -1.0] {
                 let Some(&i) = places.get(&(sign * found).to_bits()) else { continue };
                 let value = self.node.tensor(*t).data[i].to64();
@@ -126,7 +126,9 @@ impl Names {
             }
         };
         let mut e = Explanation { total, title: opened.name.clone(), ..Explanation::default() };
-        match inside::made(node, part, i) {
+        let made = inside::made(node, part, i);
+        e.picture = picture::of(node, &made);
+        match made {
             Made::Sum(terms) => {
                 for (by, places) in terms {
                     let mut factors: Vec<Factor> = places.iter().map(factor).collect();

@@ -1,7 +1,8 @@
 //! Every kind of the catalogue, without naming any: parts make up the output, terms make up the gradient.
 
-use super::local::{Local, Target, Tensor};
 use super::{Explanation, Joined, PATIENT, backward, forward, inside};
+use crate::engine::local::{Local, Operand, Target};
+use crate::graph::NodeId;
 use crate::ops::{InferCtx, Inputs, Kind, Made, Mode, ParamKind, Params, Place, Value, catalogue::CATALOGUE};
 use crate::tensor::{Shape, stream};
 use rand::RngExt as _;
@@ -53,30 +54,30 @@ fn settings(kind: &Kind) -> Vec<Params> {
 fn node(kind: &'static Kind, params: &Params, inputs: &[Shape], seed: u64) -> Option<Local<f64>> {
     let inferred = (kind.infer)(&InferCtx { params, inputs, features: None, target: None }).ok()?;
     let mut random = stream(seed, 1);
-    let mut tensor = |shape: Vec<usize>, whole: bool| {
+    let mut tensor = |shape: Vec<usize>, whole: bool, flows: bool| {
         let draw = (0..shape.iter().product()).map(|_| 0.05 + 0.9 * random.random::<f64>());
         let data = draw.map(|x| if whole { f64::from(x > 0.5) } else { x }).collect();
-        Tensor { shape, data }
+        Operand { label: String::new(), shape, data, flows }
     };
     let no_grad = |k: usize| kind.spec.no_grad.contains(&k);
-    let given = inputs.iter().enumerate().map(|(k, s)| tensor(s.concrete(BATCH), no_grad(k)));
-    let given: Vec<Tensor<f64>> = given.collect();
+    let given = inputs.iter().enumerate().map(|(k, s)| tensor(s.concrete(BATCH), no_grad(k), !no_grad(k)));
+    let given: Vec<Operand<f64>> = given.collect();
     let (kept, weights): (Vec<_>, Vec<_>) = inferred.weights.iter().partition(|w| w.buffer);
     let mut local = Local {
+        node: NodeId(1),
         kind,
         params: params.clone(),
-        flows: (0..inputs.len()).map(|k| !no_grad(k)).collect(),
         inputs: given,
-        weights: weights.iter().map(|w| tensor(w.shape.clone(), false)).collect(),
-        kept: kept.iter().map(|w| tensor(w.shape.clone(), false)).collect(),
-        output: tensor(inferred.output.concrete(BATCH), false),
+        weights: weights.iter().map(|w| tensor(w.shape.clone(), false, true)).collect(),
+        buffers: kept.iter().map(|w| tensor(w.shape.clone(), false, true)).collect(),
+        shape: inferred.output.concrete(BATCH),
+        output: vec![0.0; inferred.output.len(BATCH)],
         saved: vec![0.0; inferred.saved.as_ref().map_or(0, |s| s.len(BATCH))],
         mode: Mode::Train,
         seed: 5,
         cost: inferred.flops * BATCH as u64,
     };
-    (local.output.data, local.saved) = local.forward(&[]);
-    local.output.data.iter().all(|x| x.is_finite()).then_some(local)
+    local.forward().iter().all(|x| x.is_finite()).then_some(local)
 }
 
 /// All nodes to try; every computing kind is among them.
@@ -114,8 +115,8 @@ fn parts_make_up_the_output() {
     for node in nodes() {
         let parts = inside::parts(&node);
         let last = parts.last().expect("there is at least the output");
-        assert_eq!(last.data, node.output.data, "{:?}: the last part is not the output", node.kind);
-        assert_eq!(last.shape, node.output.shape, "{:?}", node.kind);
+        assert_eq!(last.data, node.output, "{:?}: the last part is not the output", node.kind);
+        assert_eq!(last.shape, node.shape, "{:?}", node.kind);
         if !inside::declared(&node) {
             continue;
         }
@@ -153,12 +154,12 @@ fn parts_make_up_the_output() {
 fn backward_terms_add_up_to_the_gradient() {
     let mut random = stream(3, 0);
     for node in nodes() {
-        let delta: Vec<f64> = node.output.data.iter().map(|_| random.random::<f64>() - 0.3).collect();
+        let delta: Vec<f64> = node.output.iter().map(|_| random.random::<f64>() - 0.3).collect();
         for target in node.targets() {
-            if matches!(target, Target::Input(k) if !node.flows[k]) {
+            if matches!(target, Target::Input(k) if !node.inputs[k].flows) {
                 continue;
             }
-            let want = node.backward(&delta, target, None);
+            let want = node.gradient(&delta, target, None);
             for i in some(want.len()) {
                 // The whole batch, and sample by sample.
                 for budget in if i == 0 { vec![u64::MAX, 0] } else { vec![u64::MAX] } {
@@ -181,9 +182,9 @@ fn backward_terms_add_up_to_the_gradient() {
 fn forward_terms_add_up_to_the_output() {
     let mut sums = 0;
     for node in nodes() {
-        for o in some(node.output.data.len()) {
+        for o in some(node.output.len()) {
             let e = forward::output(&node, o, PATIENT);
-            assert_eq!(e.total, node.output.data[o], "{:?}", node.kind);
+            assert_eq!(e.total, node.output[o], "{:?}", node.kind);
             match &e.joined {
                 Joined::Sum if e.terms.is_empty() => {}
                 Joined::Sum => {

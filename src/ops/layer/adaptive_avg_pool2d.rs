@@ -5,7 +5,9 @@
 
 use super::avg_pool2d::MEAN;
 use super::shared::{LAYER, at_least, int, lengths, of_planes, planes};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec, Value};
+use crate::ops::{
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Place, Spec, Value,
+};
 use crate::tensor::{Scalar, kernels::pool};
 
 /// See the module.
@@ -31,6 +33,19 @@ impl Op for AdaptiveAvgPool2d {
         onnx: "GlobalAveragePool",
         ..LAYER
     };
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        vec![inner.whole("mean of each part", Self::SPEC.formula.forward)]
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, _: usize, index: usize) -> Made {
+        let ([h, w], [oh, ow]) = (lengths(inner.inputs[0].shape, 2), lengths(inner.output.shape, 2));
+        let (plane, at) = (index / (oh * ow), index % (oh * ow));
+        let (rows, columns) = (pool::part(at / ow, h, oh), pool::part(at % ow, w, ow));
+        let by = 1.0 / (rows.len() * columns.len()) as f64;
+        let places = rows.flat_map(|y| columns.clone().map(move |x| (plane * h + y) * w + x));
+        Made::Sum(places.map(|i| (by, vec![Place::Input(0, i)])).collect())
+    }
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         let (n, channels, _) = planes(ctx, 2, "pooling")?;

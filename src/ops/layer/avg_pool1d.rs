@@ -4,7 +4,7 @@
 
 use super::avg_pool2d::{self, MEAN};
 use super::shared::{CEIL_MODE, COUNT_INCLUDE_PAD, KERNEL_SIZE, LAYER, PADDING, STRIDE, pooled};
-use crate::ops::{Backward, Fault, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -31,6 +31,12 @@ impl Op for AvgPool1d {
     }
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         avg_pool2d::backward(ctx, 1);
+    }
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        vec![inner.whole("mean of each window", MEAN.forward)]
+    }
+    fn made<S: Scalar>(inner: &Inner<S>, _: usize, index: usize) -> Made {
+        avg_pool2d::made(inner, 1, index)
     }
 }
 

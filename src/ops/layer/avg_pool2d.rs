@@ -3,8 +3,8 @@
 //! z is linear in x with the weight 1/K for the K elements of a window, so each of them gets δ/K; windows that overlap
 //! add up. Source: `torch.nn.AvgPool2d`.
 
-use super::shared::{CEIL_MODE, COUNT_INCLUDE_PAD, KERNEL_SIZE, LAYER, PADDING, STRIDE, pool, pooled};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{CEIL_MODE, COUNT_INCLUDE_PAD, KERNEL_SIZE, LAYER, PADDING, STRIDE, pool, pooled, window_of};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Place, Spec};
 use crate::tensor::{Scalar, kernels};
 
 /// See the module.
@@ -32,6 +32,20 @@ impl Op for AvgPool2d {
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         backward(ctx, 2);
     }
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        vec![inner.whole("mean of each window", MEAN.forward)]
+    }
+    fn made<S: Scalar>(inner: &Inner<S>, _: usize, index: usize) -> Made {
+        made(inner, 2, index)
+    }
+}
+
+/// One output: the mean of its window.
+pub(super) fn made<S: Scalar>(inner: &Inner<S>, axes: usize, index: usize) -> Made {
+    let (x, z) = (inner.inputs[0].shape, inner.output.shape);
+    let by = 1.0 / pool(inner.params, axes, x, z).count(inner.params.bool("count_include_pad"), index) as f64;
+    let window = window_of(inner.params, axes, x, z, index);
+    Made::Sum(window.into_iter().map(|i| (by, vec![Place::Input(0, i)])).collect())
 }
 
 /// p counts places of the output, k taps of its window, both over all pooled axes.

@@ -4,9 +4,10 @@
 //! ∂L/∂x = γ/√(σ² + ε) · (δ − mean(δ) − x̂·mean(δx̂)), since μ and σ² depend on every x of the channel; in evaluation
 //! they are constants and ∂L/∂x = γδ/√(σ² + ε). Saved per channel: μ, then 1/√(σ² + ε).
 
+use super::norm_parts::Cut;
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, ParamKind, ParamSpec, Reads,
-    Role, Spec, Value, WeightSpec,
+    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Inputs, Made, Mode, ParamKind,
+    ParamSpec, Part, Reads, Role, Spec, Value, WeightSpec,
 };
 use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{Dim, Init, Scalar, Shape};
@@ -155,6 +156,21 @@ pub fn forward<S: Scalar>(ctx: &mut Forward<S>) {
             },
         );
     }
+}
+
+fn cut<S>(inner: &Inner<S>) -> Cut<impl Fn(usize) -> usize + use<S>> {
+    let Layout { channels, run, .. } = Layout::of(inner.inputs[0].shape);
+    Cut { shape: vec![channels], group: move |i| i / run % channels, shared: run }
+}
+
+/// The parts in training; evaluation uses statistics that are kept, and is one part.
+pub fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+    if inner.mode == Mode::Train { cut(inner).parts(inner) } else { Vec::new() }
+}
+
+/// How they are made.
+pub fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+    cut(inner).made(inner, part, index)
 }
 
 pub fn backward<S: Scalar>(ctx: &mut Backward<S>) {

@@ -1,7 +1,7 @@
 //! Batch normalisation of images, B×C×H×W, per channel. Formulas in [`super::batch_norm`].
 
 use super::batch_norm;
-use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Forward, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -22,5 +22,11 @@ impl Op for BatchNorm2d {
     }
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         batch_norm::backward(ctx);
+    }
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        batch_norm::parts(inner)
+    }
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        batch_norm::made(inner, part, index)
     }
 }

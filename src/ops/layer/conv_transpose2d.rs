@@ -8,7 +8,10 @@
 use super::conv::{self, BIAS, CONV, DILATION, GROUPS, OUT_CHANNELS};
 use super::init;
 use super::shared::{at_least, int, of_planes, planes};
-use crate::ops::{Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Op, Spec, Value};
+use crate::ops::parts::product_and_bias;
+use crate::ops::{
+    Backward, Fault, Formula, Forward, Hint, InferCtx, Inferred, Inner, Made, Op, Part, Place, Spec, Value,
+};
 use crate::tensor::{Scalar, kernels};
 
 /// See the module.
@@ -97,6 +100,40 @@ impl Op for ConvTranspose2d {
         if let Some(Some(gb)) = ctx.grad_weights.get_mut(1) {
             kernels::conv::grad_bias(c.axes[0].len * c.axes[1].len, delta.data, gb.data);
         }
+    }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let formula = r"\sum_{c,p,k} W_{c,o,k}\,x_{c,p}";
+        let shape = inner.output.shape.to_vec();
+        let painted = Part { name: "kernels painted", formula, shape, data: Vec::new() };
+        product_and_bias::<Self, S>(inner, painted, Self::SPEC.formula.forward)
+    }
+
+    /// One output: all elements whose square covers it, each times the tap that falls there.
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        // Seen from the convolution that it transposes, the output is what arrives.
+        let c = conv::sizes(inner.params, 2, inner.output.shape, inner.inputs[0].shape);
+        let [v, u] = c.axes;
+        let (plane, at) = (index / (v.len * u.len), index % (v.len * u.len));
+        let (n, o) = (plane / c.channels, plane % c.channels);
+        if part == 1 {
+            return Made::Sum(vec![(1.0, vec![Place::Part(0, index)]), (1.0, vec![Place::Weight(1, o)])]);
+        }
+        let (per, ins) = (c.channels / c.groups, c.out_channels / c.groups);
+        let from = |a: &kernels::window::Axis, to: usize, tap: usize| {
+            let way = (to + a.padding).checked_sub(tap * a.dilation)?;
+            Some(way / a.stride).filter(|p| way.is_multiple_of(a.stride) && *p < a.out)
+        };
+        let mut terms = Vec::new();
+        for i in o / per * ins..(o / per + 1) * ins {
+            for (ky, kx) in (0..v.kernel).flat_map(|y| (0..u.kernel).map(move |x| (y, x))) {
+                let (Some(y), Some(x)) = (from(&v, at / u.len, ky), from(&u, at % u.len, kx)) else { continue };
+                let weight = ((i * per + o % per) * v.kernel + ky) * u.kernel + kx;
+                let pixel = ((n * c.out_channels + i) * v.out + y) * u.out + x;
+                terms.push((1.0, vec![Place::Weight(0, weight), Place::Input(0, pixel)]));
+            }
+        }
+        Made::Sum(terms)
     }
 }
 

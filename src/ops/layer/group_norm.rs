@@ -4,9 +4,11 @@
 //! that of [`super::LayerNorm`] over one group. Sources: Wu and He 2018; `torch.nn.GroupNorm`.
 
 use super::layer_norm::{self, NORM};
+use super::norm_parts::Cut;
 use super::shared::{EPS, LAYER, at_least, int, switch};
 use crate::ops::{
-    Backward, Fault, Forward, GradFn, Hint, InferCtx, Inferred, Op, Params, Reads, Spec, Value, WeightSpec,
+    Backward, Fault, Forward, GradFn, Hint, InferCtx, Inferred, Inner, Made, Op, Params, Part, Reads, Spec, Value,
+    WeightSpec,
 };
 use crate::tensor::kernels::norm::{self, Norm};
 use crate::tensor::{Dim, Init, Scalar, Shape};
@@ -69,6 +71,20 @@ impl Op for GroupNorm {
         let norm = of(ctx.params, ctx.inputs[0].shape);
         layer_norm::backward(ctx, &norm);
     }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        cut(inner).parts(inner)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        cut(inner).made(inner, part, index)
+    }
+}
+
+fn cut<S>(inner: &Inner<S>) -> Cut<impl Fn(usize) -> usize + use<S>> {
+    let x = inner.inputs[0].shape;
+    let Norm { block, groups, shared } = of(inner.params, x);
+    Cut { shape: vec![x[0], groups], group: move |i| i / block, shared }
 }
 
 fn of(params: &Params, x: &[usize]) -> Norm {

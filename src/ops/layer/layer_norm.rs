@@ -4,10 +4,11 @@
 //! ∂μ/∂x = 1/n and ∂σ²/∂x = 2(x − μ)/n: ∂L/∂x = (g − mean(g) − x̂ · mean(g x̂))/√(σ² + ε). Sources: Ba, Kiros and
 //! Hinton 2016; `torch.nn.LayerNorm`.
 
+use super::norm_parts::Cut;
 use super::shared::{EPS, LAYER, switch};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Op, ParamKind, ParamSpec, Reads, Spec, Value,
-    WeightSpec,
+    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Part,
+    Reads, Spec, Value, WeightSpec,
 };
 use crate::tensor::kernels::norm::{self, Norm};
 use crate::tensor::{Dim, Init, Scalar, Shape};
@@ -98,6 +99,20 @@ impl Op for LayerNorm {
         let norm = of(ctx.params.ints("normalized_shape"), ctx.inputs[0].shape);
         backward(ctx, &norm);
     }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        cut(inner).parts(inner)
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        cut(inner).made(inner, part, index)
+    }
+}
+
+fn cut<S>(inner: &Inner<S>) -> Cut<impl Fn(usize) -> usize + use<S>> {
+    let (axes, x) = (inner.params.ints("normalized_shape"), inner.inputs[0].shape);
+    let block = of(axes, x).block;
+    Cut { shape: x[..x.len() - axes.len().max(1)].to_vec(), group: move |i| i / block, shared: 1 }
 }
 
 fn of(axes: &[i64], x: &[usize]) -> Norm {

@@ -4,7 +4,7 @@
 
 use super::max_pool2d::{self, MAX};
 use super::shared::{CEIL_MODE, KERNEL_SIZE, LAYER, PADDING, STRIDE};
-use crate::ops::{Backward, Fault, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Fault, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -32,6 +32,12 @@ impl Op for MaxPool1d {
     }
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         max_pool2d::backward(ctx, 1);
+    }
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        vec![inner.whole("largest of each window", MAX.forward)]
+    }
+    fn made<S: Scalar>(inner: &Inner<S>, _: usize, index: usize) -> Made {
+        max_pool2d::made(inner, 1, index)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Each output is a copy of one element, so its gradient goes there and nowhere else; an element that won in several
 //! windows gets the sum. Source: `torch.nn.MaxPool2d`.
 
-use super::shared::{CEIL_MODE, KERNEL_SIZE, LAYER, PADDING, STRIDE, pool, pooled};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use super::shared::{CEIL_MODE, KERNEL_SIZE, LAYER, PADDING, STRIDE, pool, pooled, window_of};
+use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Place, Spec};
 use crate::tensor::{Scalar, kernels};
 
 /// See the module.
@@ -33,6 +33,18 @@ impl Op for MaxPool2d {
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         backward(ctx, 2);
     }
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        vec![inner.whole("largest of each window", MAX.forward)]
+    }
+    fn made<S: Scalar>(inner: &Inner<S>, _: usize, index: usize) -> Made {
+        made(inner, 2, index)
+    }
+}
+
+/// One output: the largest of its window.
+pub(super) fn made<S: Scalar>(inner: &Inner<S>, axes: usize, index: usize) -> Made {
+    let window = window_of(inner.params, axes, inner.inputs[0].shape, inner.output.shape, index);
+    Made::Function("largest of", window.into_iter().map(|i| Place::Input(0, i)).collect())
 }
 
 /// p counts places of the output, k taps of its window, both over all pooled axes.

@@ -20,6 +20,7 @@ mod layer_norm;
 mod linear;
 mod max_pool1d;
 mod max_pool2d;
+mod norm_parts;
 mod prelu;
 mod shared;
 mod upsample_nearest2d;

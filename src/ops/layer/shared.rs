@@ -128,6 +128,18 @@ pub(super) fn pooled(ctx: &InferCtx, axes: usize) -> Result<Inferred, Fault> {
     Ok(Inferred { output, flops, ..Inferred::default() })
 }
 
+/// The elements of the window of output `index`: places in the input, row by row.
+pub(super) fn window_of(params: &Params, axes: usize, x: &[usize], z: &[usize], index: usize) -> Vec<usize> {
+    let Pool([v, h]) = pool(params, axes, x, z);
+    let (plane, at) = (index / (v.out * h.out), index % (v.out * h.out));
+    let along = |a: Axis, o: usize| {
+        let taps = (0..a.kernel).map(move |k| o * a.stride + k * a.dilation);
+        taps.filter_map(move |i| i.checked_sub(a.padding).filter(|i| *i < a.len))
+    };
+    let rows = along(v, at / h.out);
+    rows.flat_map(|y| along(h, at % h.out).map(move |x| (plane * v.len + y) * h.len + x)).collect()
+}
+
 /// The windows of pooling from `x` to `z`.
 pub(super) fn pool(params: &Params, axes: usize, x: &[usize], z: &[usize]) -> Pool {
     let ([h, w], [oh, ow]) = (lengths(x, axes), lengths(z, axes));

@@ -29,6 +29,7 @@ impl Op for BceLoss {
     const BREAKS: &'static [Break] = &[Break {
         pin: 0,
         when: When::Outside(0.0, 1.0),
+        given: |_| true,
         backward: false,
         says: "the prediction lies outside of 0 to 1, so it is no probability, and its logarithm is not defined",
         repairs: &[Repair::Fuse(0, "sigmoid", "bce_with_logits_loss"), Repair::Before(0, "sigmoid", &[])],

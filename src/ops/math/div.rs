@@ -26,6 +26,7 @@ impl Op for Div {
     const BREAKS: &'static [Break] = &[Break {
         pin: 1,
         when: When::Zero,
+        given: |_| true,
         backward: false,
         says: "division by zero: x/0 is infinite, 0/0 is not defined",
         repairs: &[Repair::Before(1, "clamp", &[("min", 1e-7), ("max", 1e30)])],

@@ -1,7 +1,7 @@
 //! The exponential of each element: (eˣ)′ = eˣ, so the backward pass needs only the result.
 
 use crate::ops::unary::{CHAIN, READS_OUTPUT, UNARY, backward_from_output, same_shape, unary};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Spec};
+use crate::ops::{Backward, Break, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, Repair, Spec, When};
 use crate::tensor::Scalar;
 
 /// See the module.
@@ -19,6 +19,15 @@ impl Op for Exp {
         onnx: "Exp",
         ..UNARY
     };
+
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 0,
+        when: When::Outside(f64::NEG_INFINITY, 88.7),
+        given: |_| true,
+        backward: false,
+        says: "overflow: above 88.7 the exponential is larger than the largest f32, 3.4e38",
+        repairs: &[Repair::Before(0, "clamp", &[("min", -80.0), ("max", 80.0)])],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         same_shape(ctx, 4)

@@ -23,6 +23,7 @@ impl Op for Log {
         Break {
             pin: 0,
             when: When::Zero,
+            given: |_| true,
             backward: false,
             says: "the logarithm of 0 is −∞",
             repairs: &[
@@ -33,6 +34,7 @@ impl Op for Log {
         Break {
             pin: 0,
             when: When::Negative,
+            given: |_| true,
             backward: false,
             says: "a negative number has no logarithm",
             repairs: &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)]), Repair::Before(0, "softplus", &[])],

@@ -2,7 +2,8 @@
 
 use crate::ops::unary::{CHAIN, READS_INPUT, UNARY, backward_from_input, same_shape, unary};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Spec, Value,
+    Backward, Break, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Op, ParamKind, ParamSpec, Repair, Spec,
+    Value, When,
 };
 use crate::tensor::Scalar;
 
@@ -30,6 +31,41 @@ impl Op for Pow {
         ..UNARY
     };
 
+    const BREAKS: &'static [Break] = &[
+        Break {
+            pin: 0,
+            when: When::Negative,
+            given: |p| p.float("exponent").fract() != 0.0,
+            backward: false,
+            says: "a negative number has no power whose exponent is not whole",
+            repairs: POSITIVE,
+        },
+        Break {
+            pin: 0,
+            when: When::Zero,
+            given: |p| p.float("exponent") < 0.0,
+            backward: false,
+            says: "0 to a negative power is a division by zero",
+            repairs: POSITIVE,
+        },
+        Break {
+            pin: 0,
+            when: When::Zero,
+            given: |p| p.float("exponent") < 1.0,
+            backward: true,
+            says: "the slope of a power below 1 is infinite at 0: δ · p · 0^(p − 1)",
+            repairs: POSITIVE,
+        },
+        Break {
+            pin: 0,
+            when: When::Outside(-1.0, 1.0),
+            given: |p| p.float("exponent") > 1.0,
+            backward: false,
+            says: "overflow: this power is larger than the largest f32, 3.4e38",
+            repairs: &[Repair::Before(0, "clamp", &[("min", -1000.0), ("max", 1000.0)])],
+        },
+    ];
+
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         same_shape(ctx, 4)
     }
@@ -47,6 +83,9 @@ impl Op for Pow {
         backward_from_input(ctx, |x, g| g * S::of(p) * power(x, p - 1.0));
     }
 }
+
+/// Keeps what arrives above zero.
+const POSITIVE: &[Repair] = &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)])];
 
 /// `xᵖ`; the small whole powers by multiplication.
 fn power<S: Scalar>(x: S, p: f64) -> S {

@@ -7,8 +7,8 @@
 use super::mend;
 use crate::ops::unary::UNARY;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Params, Reads,
-    Spec, Value,
+    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Inputs, Made, Op, ParamKind, ParamSpec,
+    Params, Part, Place, Reads, Spec, Value,
 };
 use crate::tensor::kernels::elementwise::{blocks, sum_zip};
 use crate::tensor::kernels::matmul::{Mat, matmul};
@@ -123,6 +123,57 @@ impl Op for ScaledDotProductAttention {
             });
         }
     }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let [q, k, v] = inner.inputs else { return Vec::new() };
+        let n = Sizes::of(q, k, v);
+        let (scale, causal) = (n.scale::<S>(inner.params), inner.params.bool("is_causal"));
+        let mut scores = vec![S::zero(); n.stack(q) * n.l * n.s];
+        for (m, p) in scores.chunks_exact_mut(n.l * n.s).enumerate() {
+            let (q, k) = (&q.data[m * n.l * n.e..][..n.l * n.e], &k.data[m * n.s * n.e..][..n.s * n.e]);
+            matmul(n.l, n.e, n.s, Mat::rows(q, n.e), Mat::transposed(k, n.e), p);
+        }
+        let mut weights = scores.clone();
+        for (row, (p, x)) in weights.chunks_exact_mut(n.s).zip(scores.chunks_exact_mut(n.s)).enumerate() {
+            let seen = n.seen(row, causal);
+            p[seen..].fill(S::zero());
+            softmax(&mut p[..seen], scale);
+            x[seen..].fill(S::zero());
+            x[..seen].iter_mut().for_each(|x| *x *= scale);
+        }
+        let shape = [&q.shape[..q.shape.len() - 1], &[n.s]].concat();
+        vec![
+            Part { name: "scores", formula: r"A = s\,Q K^{\top}", shape: shape.clone(), data: scores },
+            Part { name: "weights", formula: r"P = \operatorname{softmax}(A)", shape, data: weights },
+            inner.whole("mix of values", r"O = P\,V"),
+        ]
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let [q, k, v] = inner.inputs else { return Made::Sum(Vec::new()) };
+        let n = Sizes::of(q, k, v);
+        let causal = inner.params.bool("is_causal");
+        if part == 2 {
+            let (row, f) = (index / n.f, index % n.f);
+            let (m, seen) = (row / n.l, n.seen(row, causal));
+            let term = |j| (1.0, vec![Place::Part(1, row * n.s + j), Place::Input(2, (m * n.s + j) * n.f + f)]);
+            return Made::Sum((0..seen).map(term).collect());
+        }
+        let (row, j) = (index / n.s, index % n.s);
+        let seen = n.seen(row, causal);
+        if j >= seen {
+            return Made::Function("not seen, as it comes later:", Vec::new());
+        }
+        if part == 1 {
+            let others = (0..seen).filter(|i| *i != j);
+            let all = std::iter::once(j).chain(others).map(|i| Place::Part(0, row * n.s + i));
+            return Made::Function("share of the first in e^ of", all.collect());
+        }
+        let scale = n.scale::<f64>(inner.params);
+        let key = (row / n.l * n.s + j) * n.e;
+        let term = |e| (scale, vec![Place::Input(0, row * n.e + e), Place::Input(1, key + e)]);
+        Made::Sum((0..n.e).map(term).collect())
+    }
 }
 
 /// The shape rule.
@@ -180,6 +231,10 @@ impl Sizes {
     /// How many matrices there are.
     fn stack<S>(&self, q: &View<S>) -> usize {
         q.shape[..q.shape.len() - 2].iter().product()
+    }
+    /// How many keys the query in this row of the whole stack sees.
+    fn seen(&self, row: usize, causal: bool) -> usize {
+        if causal { (row % self.l + 1).min(self.s) } else { self.s }
     }
     fn scale<S: Scalar>(&self, params: &Params) -> S {
         let scale = params.float("scale");

@@ -23,6 +23,7 @@ impl Op for Sqrt {
         Break {
             pin: 0,
             when: When::Negative,
+            given: |_| true,
             backward: false,
             says: "a negative number has no square root",
             repairs: &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)])],
@@ -30,6 +31,7 @@ impl Op for Sqrt {
         Break {
             pin: 0,
             when: When::Zero,
+            given: |_| true,
             backward: true,
             says: "the slope of the square root at 0 is infinite: δ / (2√0)",
             repairs: &[Repair::Before(0, "clamp", &[("min", 1e-7), ("max", 1e30)])],

@@ -38,19 +38,28 @@ impl Pool {
         }
     }
 
+    /// Elements of the window at place `o` of an axis, with those of the padding if `padded`.
+    fn along(a: &Axis, o: usize, padded: bool) -> usize {
+        let (start, end) = (o * a.stride, o * a.stride + a.kernel);
+        let (low, high) = if padded { (0, a.len + 2 * a.padding) } else { (a.padding, a.padding + a.len) };
+        end.min(high) - start.max(low)
+    }
+
+    /// Elements of the window of output `index`, with those of the padding if `padded`.
+    pub fn count(&self, padded: bool, index: usize) -> usize {
+        let Pool([v, h]) = self;
+        let at = index % (v.out * h.out);
+        Self::along(v, at / h.out, padded) * Self::along(h, at % h.out, padded)
+    }
+
     /// Divides each output by the elements of its window, with those of the padding if `padded`.
     #[inline(always)]
     fn divide<S: Scalar>(&self, padded: bool, out: &mut [S]) {
         let Pool([v, h]) = self;
-        let count = |a: &Axis, o: usize| {
-            let (start, end) = (o * a.stride, o * a.stride + a.kernel);
-            let (low, high) = if padded { (0, a.len + 2 * a.padding) } else { (a.padding, a.padding + a.len) };
-            end.min(high) - start.max(low)
-        };
         for (oy, row) in out.chunks_exact_mut(h.out).enumerate() {
-            let rows = count(v, oy);
+            let rows = Self::along(v, oy, padded);
             for (ox, o) in row.iter_mut().enumerate() {
-                *o /= S::of((rows * count(h, ox)) as f64);
+                *o /= S::of((rows * Self::along(h, ox, padded)) as f64);
             }
         }
     }
@@ -186,7 +195,7 @@ pub fn mean_back<S: Scalar>(pool: &Pool, padded: bool, grad_out: &[S], grad: &mu
 
 /// Part `o` of an axis cut into `out` parts of nearly equal length; neighbours may overlap by one. As in PyTorch from
 /// ⌊o · len / out⌋ to ⌈(o + 1) · len / out⌉.
-fn part(o: usize, len: usize, out: usize) -> Range<usize> {
+pub fn part(o: usize, len: usize, out: usize) -> Range<usize> {
     o * len / out..((o + 1) * len).div_ceil(out)
 }
 

@@ -10,6 +10,7 @@ mod probe;
 mod range;
 mod vitals;
 mod whatif;
+mod why;
 
 pub use again::{Again, TWICE};
 pub(super) use checkpoint::Checkpoint;

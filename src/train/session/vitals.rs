@@ -30,6 +30,7 @@ struct Vital {
     /// Numbers of its trained weights.
     weights: Vec<usize>,
     norm: Option<f64>,
+    /// Long mean of the logarithm of the norm: a mean of the norms themselves would soon be that of the latest alone.
     slow: Option<f64>,
     ratio: Option<f64>,
     /// The norm as a part of the largest one of a later layer.
@@ -80,7 +81,7 @@ impl<S: Precision> Session<S> {
             let squares = v.weights.iter().flat_map(|k| self.weights.grad(*k)).map(|g| g.to64() * g.to64());
             let norm = squares.sum::<f64>().sqrt();
             v.norm = mean(v.norm, norm, 0.2);
-            v.slow = mean(v.slow, norm, 0.02);
+            v.slow = mean(v.slow, norm.max(1e-12).ln(), 0.02);
             let matrices = v.weights.iter().filter(|k| self.weights.infos[**k].shape.len() >= 2);
             let largest = matrices.map(|k| self.moves.moved[*k]).map(|(moved, size)| (moved / size.max(1e-12)).sqrt());
             let ratio = largest.fold(f64::NAN, f64::max);
@@ -161,7 +162,7 @@ impl Vital {
             x.is_some_and(|x| x < if on { goes } else { appears })
         };
         let m = self.marks;
-        let growth = self.norm.zip(self.slow).filter(|(n, _)| *n > LIMITS.exploding.2).map(|(n, s)| n / s);
+        let growth = self.norm.zip(self.slow).filter(|(n, _)| *n > LIMITS.exploding.2).map(|(n, s)| n / s.exp());
         let asleep = (LIMITS.asleep.0, LIMITS.asleep.1);
         self.marks = [
             above(m[0], Some(self.dead), LIMITS.dead),
@@ -175,7 +176,10 @@ impl Vital {
 
     /// For a card, and as a sentence.
     fn words(&self, ailment: Ailment, name: &str) -> (String, String) {
-        let percent = |x: Option<f64>| format!("{:.1} %", 100.0 * x.unwrap_or(0.0));
+        let percent = |x: Option<f64>| match 100.0 * x.unwrap_or(0.0) {
+            tiny if tiny > 0.0 && tiny < 0.05 => format!("{tiny:.0e} %"),
+            p => format!("{p:.1} %"),
+        };
         let word = ailment.word();
         match ailment {
             Ailment::Dead => {
@@ -197,7 +201,7 @@ impl Vital {
                 (word.to_owned(), text)
             }
             Ailment::Exploding => {
-                let (norm, slow) = (self.norm.unwrap_or(0.0), self.slow.unwrap_or(0.0));
+                let (norm, slow) = (self.norm.unwrap_or(0.0), self.slow.unwrap_or(0.0).exp());
                 let text = format!("the gradient of {name} explodes: its norm is {norm:.2e}, its long mean {slow:.2e}");
                 (word.to_owned(), text)
             }

@@ -21,9 +21,9 @@ impl<S> Update<S> for Still {
 }
 
 /// A copy of the numbers of one batch.
-struct Fork<S> {
-    weights: Weights<S>,
-    pass: Pass<S>,
+pub(super) struct Fork<S> {
+    pub(super) weights: Weights<S>,
+    pub(super) pass: Pass<S>,
 }
 
 impl<S: Precision> Session<S> {
@@ -34,7 +34,7 @@ impl<S: Precision> Session<S> {
     }
 
     /// The samples of the batch shown; those of the next one if there is none.
-    fn samples(&self) -> (&Plan, Vec<S>, Vec<S>) {
+    pub(super) fn samples(&self) -> (&Plan, Vec<S>, Vec<S>) {
         let widths = |d: &Dataset| (d.feature_width(), d.target_width());
         let (plan, pass) = self.current();
         let data = self.data.as_ref();
@@ -56,7 +56,7 @@ impl<S: Precision> Session<S> {
     }
 
     /// Runs the batch from its start to instruction `until` on a copy, each number changed as soon as it is computed.
-    fn fork(&self, pokes: &[Poke], until: usize) -> Fork<S> {
+    pub(super) fn fork(&self, pokes: &[Poke], until: usize) -> Fork<S> {
         let (plan, x, y) = self.samples();
         let (shown, real) = self.current();
         let mut weights = self.weights.clone();

@@ -2,7 +2,8 @@
 
 use super::trainer::Trainer;
 use super::{Notice, Place};
-use crate::train::{Again, Autograd, AutogradShot, Order, Poke, WhatIf};
+use crate::engine::{HASTY, PATIENT};
+use crate::train::{Again, Autograd, AutogradShot, Order, Poke, WhatIf, Why};
 use std::sync::Arc;
 
 /// Edits that are tried, and what is known of the backward graph.
@@ -89,6 +90,14 @@ impl Trainer {
             }
         };
         Some(Arc::new(s.autograd_shot(&graph)))
+    }
+
+    /// Why the gradient that the window wants is as it is.
+    pub(super) fn why_shot(&self) -> Option<Arc<Result<Why, String>>> {
+        let ((node, k), s) = self.want.why.zip(self.session.as_ref())?;
+        let own = s.weights().infos.iter().enumerate().filter(|(_, i)| i.node == node);
+        let (param, _) = own.clone().nth(k)?;
+        Some(Arc::new(s.why(param, if self.running { HASTY } else { PATIENT })))
     }
 
     /// A second backward pass through the batch under way.

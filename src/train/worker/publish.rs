@@ -5,7 +5,7 @@ use crate::engine::{HASTY, Instruction, PATIENT};
 use crate::graph::NodeId;
 use crate::train::{
     AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Record, Report, Scatter, Session, Snapshot,
-    Surface, Terms, Thumb, Want,
+    Surface, Terms, Thumb, Want, Why,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -28,6 +28,7 @@ pub(super) struct Slow {
     pub(super) train: Report,
     pub(super) test: Report,
     pub(super) autograd: Option<Arc<AutogradShot>>,
+    pub(super) why: Option<Arc<Result<Why, String>>>,
     pub(super) cost: Duration,
 }
 
@@ -78,6 +79,7 @@ impl Trainer {
             let surface = self.surface.as_ref().map(|j| j.picture(self.timeline.states(), &s.weights().values));
             self.slow.surface = surface.map(Arc::new);
             self.slow.autograd = self.autograd_shot();
+            self.slow.why = self.why_shot();
         }
         self.put(now);
     }
@@ -146,6 +148,7 @@ impl Trainer {
             wire: self.want.wire.and_then(|w| s.wire_shot(w)),
             stops: s.stop_shots(),
             watches: s.watch_shots(),
+            why: self.slow.why.clone(),
             probe: self.want.probe.clone().map(|p| (s.try_out(&p), p)),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));

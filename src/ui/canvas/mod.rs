@@ -13,6 +13,7 @@ mod hover;
 mod layout;
 mod minimap;
 pub mod node;
+mod path;
 pub mod picture;
 mod pulse;
 mod seal;
@@ -126,6 +127,7 @@ impl Canvas {
             ui.ctx().request_repaint();
         }
         self.paint(&painter, state, hit, now, &theme);
+        path::paint(&painter, &self.layout, &self.view, state, &theme);
         if let Some(what) = state.snapshot.as_ref().and_then(|s| s.what_if.as_deref()) {
             whatif::paint(&painter, &self.layout, &self.view, what, &theme);
         }
@@ -435,6 +437,7 @@ impl Canvas {
                 ui.separator();
             } else if let Some(id) = state.selected_one() {
                 gutter::menu(ui, Place::Node(id), state, out);
+                path::menu(ui, id, state, out);
                 ui.separator();
             }
             let mut items: Vec<(&str, Action)> = Vec::new();

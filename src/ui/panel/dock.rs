@@ -4,7 +4,7 @@ use crate::ui::action::Action;
 use crate::ui::panel::stops::StopsPanel;
 use crate::ui::panel::{
     autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, surface::SurfacePanel,
-    tape,
+    tape, why,
 };
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
@@ -39,11 +39,13 @@ pub enum PanelId {
     Surface,
     /// Breakpoints and watches.
     Stops,
+    /// Why a gradient is zero or huge.
+    Why,
 }
 
 impl PanelId {
     /// All panels in the order of the View menu.
-    pub const ALL: [PanelId; 12] = [
+    pub const ALL: [PanelId; 13] = [
         PanelId::Loss,
         PanelId::Gradients,
         PanelId::DecisionMap,
@@ -56,6 +58,7 @@ impl PanelId {
         PanelId::Autograd,
         PanelId::Surface,
         PanelId::Stops,
+        PanelId::Why,
     ];
     /// The title of the tab.
     pub fn title(self) -> &'static str {
@@ -72,6 +75,7 @@ impl PanelId {
             PanelId::Autograd => "Autograd",
             PanelId::Surface => "Loss surface",
             PanelId::Stops => "Stops",
+            PanelId::Why => "Why",
         }
     }
 }
@@ -102,8 +106,9 @@ impl Dock {
         };
         use PanelId::{
             Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Stops, Surface, Tape,
+            Why,
         };
-        let left = group(&[Loss, Data, Confusion, Problems, Autograd]);
+        let left = group(&[Loss, Data, Confusion, Problems, Autograd, Why]);
         let middle = group(&[Gradients, Tape, Stops, Surface]);
         let right = group(&[DecisionMap, Curve, Scatter]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
@@ -197,6 +202,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Autograd => autograd::ui(ui, state, actions),
             PanelId::Surface => self.surface.ui(ui, state, actions),
             PanelId::Stops => self.stops.ui(ui, state, actions),
+            PanelId::Why => why::ui(ui, state, actions),
         });
         UiResponse::None
     }

@@ -18,6 +18,7 @@ mod scrub;
 mod stops;
 mod surface;
 mod tape;
+mod why;
 
 pub use dock::{Dock, PanelId};
 pub use inspector::{Inspector, chain_equation};

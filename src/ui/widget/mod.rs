@@ -2,6 +2,7 @@
 
 pub mod formula;
 pub mod heat;
+pub mod patch;
 pub mod pictures;
 pub mod terms;
 pub mod value;

@@ -41,6 +41,13 @@ impl Tensors {
         let colour = if t.is_grad { theme.gradient } else { theme.text };
         ui.horizontal(|ui| {
             ui.label(RichText::new(&t.label).font(theme::mono(11.5)).color(colour));
+            if let TensorRef::WeightGrad(k) = t.which {
+                let button = ui.small_button("why?").accessible_name(format!("why is {} as it is", t.label));
+                let tip = "Why it is zero, small or huge: the paths from the loss, and the factor to blame  (W)";
+                if button.on_hover_text(tip).clicked() {
+                    actions.push(Action::Why(Some((node.id, k))));
+                }
+            }
             let shape = crate::tensor::shape_text(&t.shape);
             let note = match (t.ready, t.truncated) {
                 (false, _) => format!("{shape} · to come"),

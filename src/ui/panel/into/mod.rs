@@ -2,7 +2,7 @@
 
 pub mod hint;
 
-use crate::engine::Instruction;
+use crate::engine::{Instruction, Origin};
 use crate::train::{IntoRef, IntoShot, PartShot, TensorRef};
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::magnitude;
@@ -11,6 +11,7 @@ use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use crate::ui::widget::formula::{coloured, formula};
 use crate::ui::widget::heat::{heat_map, index_text};
+use crate::ui::widget::patch::patches;
 use crate::ui::widget::terms::{digits, terms};
 use egui::{Align, Align2, Button, Frame, Layout, Margin, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, vec2};
 
@@ -240,6 +241,11 @@ fn made(ui: &mut Ui, state: &State, place: IntoRef, shot: &IntoShot, theme: &The
         ui.label(RichText::new(name).font(theme::bold(12.0)).color(theme.text));
         match &shot.made {
             Some(Ok(e)) => {
+                if let Some(p) = &e.picture {
+                    let called = |of: Origin| e.terms.iter().flat_map(|t| &t.factors).find(|f| f.of == of);
+                    let name = |of| called(of).map_or("", |f| f.label.split('[').next().unwrap_or_default());
+                    patches(ui, p, [name(p.patch), name(p.kernel)]);
+                }
                 if let Some(to) = terms(ui, place.node, e, state) {
                     go(Inside::Follow(to));
                 }

@@ -1,33 +1,14 @@
 //! The backward graph and what-if in the window, driven by accessible labels.
 
+use super::{press, settle, window};
 use chainrule::train::{ElementRef, Order, Poke, Snapshot, TensorRef, Want};
 use chainrule::ui::action::Action;
-use chainrule::ui::app::{App, Launch};
+use chainrule::ui::app::App;
 use chainrule::ui::panel::PanelId;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use std::sync::Arc;
-
-fn window(path: &str) -> Harness<'static, App> {
-    let launch = Launch { path: Some(path.into()), home: None, native_dialogs: false };
-    let mut harness =
-        Harness::builder().with_size(egui::vec2(1680.0, 1050.0)).build_eframe(move |cc| App::new(&cc.egui_ctx, launch));
-    settle(&mut harness);
-    harness
-}
-
-fn settle(h: &mut Harness<'_, App>) {
-    for _ in 0..4 {
-        std::thread::sleep(std::time::Duration::from_millis(25));
-        h.run_steps(2);
-    }
-}
-
-fn press(h: &mut Harness<'_, App>, key: Key) {
-    h.key_press_modifiers(Modifiers::NONE, key);
-    settle(h);
-}
 
 fn snapshot(h: &Harness<'_, App>) -> Arc<Snapshot> {
     h.state().state().snapshot.clone().expect("a snapshot")
@@ -36,7 +17,7 @@ fn snapshot(h: &Harness<'_, App>) -> Arc<Snapshot> {
 /// To the end of the backward pass: forward, seed, backward.
 fn to_update(h: &mut Harness<'_, App>) {
     for _ in 0..3 {
-        press(h, Key::F6);
+        press(h, Modifiers::NONE, Key::F6);
     }
     let s = snapshot(h);
     assert_eq!(s.program[s.cursor].phase, chainrule::engine::Phase::Update);
@@ -44,7 +25,7 @@ fn to_update(h: &mut Harness<'_, App>) {
 
 #[test]
 fn numbers_are_tried_kept_and_discarded_in_the_window() {
-    let mut h = window("projects/mlp_2_2_1.ron");
+    let mut h = window(Some("projects/mlp_2_2_1.ron"));
     to_update(&mut h);
     h.get_by_label("node hidden").click();
     settle(&mut h);
@@ -78,22 +59,22 @@ fn numbers_are_tried_kept_and_discarded_in_the_window() {
 
 #[test]
 fn going_on_drops_what_is_tried_and_says_so() {
-    let mut h = window("projects/mlp_2_2_1.ron");
+    let mut h = window(Some("projects/mlp_2_2_1.ron"));
     to_update(&mut h);
     let node = h.state().state().graph().by_name("hidden").expect("the node").id;
     let of = ElementRef { node, tensor: TensorRef::Weight(0), index: 0 };
     h.state_mut().push(Action::WhatIf(Order::Try(Poke { of, value: 2.0 })));
     settle(&mut h);
     assert!(snapshot(&h).what_if.is_some());
-    press(&mut h, Key::F7);
+    press(&mut h, Modifiers::NONE, Key::F7);
     assert!(snapshot(&h).what_if.is_none());
     assert!(h.state().messages().iter().any(|m| m.contains("what-if is dropped")), "{:?}", h.state().messages());
 }
 
 #[test]
 fn the_backward_graph_is_shown_and_its_switches_work() {
-    let mut h = window("projects/mlp_2_2_1.ron");
-    press(&mut h, Key::B);
+    let mut h = window(Some("projects/mlp_2_2_1.ron"));
+    press(&mut h, Modifiers::NONE, Key::B);
     assert!(h.state().state().backward);
     let graph = snapshot(&h).autograd.clone().expect("it is described").graph.clone();
     assert!(graph.nodes.iter().any(|n| n.grad_fn.as_deref() == Ok("AddmmBackward0")));
@@ -129,6 +110,6 @@ fn the_backward_graph_is_shown_and_its_switches_work() {
     assert!(h.state().state().document().train.zero_grad, "every switch of the project is undone");
     assert!(h.state().state().graph().nodes().all(|n| n.kind != "detach" && n.tuning.is_empty()));
     h.state_mut().push(Action::ShowPanel(PanelId::Loss));
-    press(&mut h, Key::B);
+    press(&mut h, Modifiers::NONE, Key::B);
     assert!(!h.state().state().backward);
 }
