@@ -119,7 +119,7 @@ fn the_logarithm_of_zero_is_named_with_its_input_and_mended_by_a_clamp() {
 #[test]
 fn overflow_roots_and_runaway_updates_are_told_apart() {
     let b = born(&mut tower([1.0, 2.0, 100.0], &["exp"]));
-    assert!(b.rule.starts_with("overflow: above 88.7") && b.rule.ends_with("it would be 2.688e43"), "{b:?}");
+    assert!(b.rule.starts_with("overflow: above 88.7") && b.rule.contains("it would be 2.688e43"), "{b:?}");
     assert_eq!(b.readings, [("input[2] from parameter 1".to_owned(), 100.0)]);
     let b = born(&mut tower([1.0, -4.0, 1.0], &["sqrt"]));
     assert_eq!((b.rule.as_str(), b.readings[0].1), ("a negative number has no square root", -4.0));

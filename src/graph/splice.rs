@@ -1,6 +1,6 @@
 //! A node put into a wire.
 
-use crate::graph::{Edit, EditError, Graph, Node, Wire};
+use crate::graph::{Edit, EditError, Graph, Node, NodeId, Wire};
 use crate::ops::catalogue;
 
 impl Graph {
@@ -24,5 +24,22 @@ impl Graph {
             Edit::Connect(Wire { from: id, output: 0, ..wire }),
         ];
         Ok(Edit::Batch { label: format!("Insert {}", spec.label), edits })
+    }
+
+    /// The edit that puts one new node of `kind` between the output of `node` and everything that uses it: one entry of
+    /// the undo list.
+    ///
+    /// # Errors
+    /// If the node or the kind does not exist, or nothing uses the output.
+    pub fn splice_after(&self, node: NodeId, kind: &str) -> Result<Edit, EditError> {
+        let wires = self.outputs(node);
+        let Some(first) = wires.first() else {
+            let name = self.node(node).map_or("?", |n| n.name.as_str());
+            return Err(EditError::new(format!("nothing uses the output of \"{name}\"")));
+        };
+        let Edit::Batch { label, mut edits } = self.splice(*first, kind)? else { unreachable!("a batch of edits") };
+        let id = self.next_id();
+        edits.extend(wires[1..].iter().map(|w| Edit::Connect(Wire { from: id, output: 0, ..*w })));
+        Ok(Edit::Batch { label, edits })
     }
 }

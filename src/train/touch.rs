@@ -2,7 +2,7 @@
 
 use crate::graph::NodeId;
 use crate::ops::Precision;
-use crate::train::{Session, TrainConfig};
+use crate::train::{Poke, Session, TrainConfig};
 
 /// A change by hand.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,10 @@ pub enum Touch {
     Best,
     /// Epochs without a better loss are counted from zero again.
     Excuse,
+    /// Numbers of the batch under way that were on trial become real.
+    Keep(Vec<Poke>),
+    /// A second backward pass through the batch under way.
+    Again,
 }
 
 impl Touch {
@@ -45,6 +49,12 @@ impl Touch {
                 s.excuse();
                 None
             }
+            Touch::Keep(pokes) => {
+                let named = |p: &Poke| format!("{} = {}", s.element_name(p.of), p.value);
+                let words: Vec<String> = pokes.iter().map(named).collect();
+                s.keep(pokes).ok().map(|_| words.join(", "))
+            }
+            Touch::Again => s.backward_again(true).ok().map(|()| "backward again".to_owned()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the user can ask for. Panels push actions; `apply` carries them out, and nothing else changes the document.
 
-use crate::graph::{Fix, NodeId, Wire};
+use crate::graph::{Fix, NodeId};
 use crate::project::Change;
 use crate::train::{Granularity, Order, Speed, TensorRef, Want};
 use crate::ui::into::Inside;
@@ -165,8 +165,8 @@ pub enum Action {
     RetainGrad(NodeId),
     /// Runs the backward pass of this batch once more.
     BackwardAgain,
-    /// Puts a node of a kind into a wire.
-    Splice(Wire, &'static str),
+    /// Puts a node of a kind between the output of a node and all that uses it.
+    Splice(NodeId, &'static str),
 
     /// Shows where one element of a tensor came from; `None` shows nothing.
     Explain(Option<(NodeId, TensorRef, usize)>),

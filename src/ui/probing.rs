@@ -30,7 +30,7 @@ impl App {
                 let kept = self.state.retained.remove(&node);
                 self.state.retained.extend((!kept).then_some(node));
             }
-            Action::Splice(wire, kind) => match self.state.graph().splice(wire, kind) {
+            Action::Splice(node, kind) => match self.state.graph().splice_after(node, kind) {
                 Ok(edit) => self.apply(ctx, Action::Change(Change::Graph(edit))),
                 Err(why) => self.toasts.push(Tone::Warning, why.to_string()),
             },

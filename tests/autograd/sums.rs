@@ -240,3 +240,23 @@ fn what_is_frozen_or_detached_needs_no_gradient() {
     let all = Session::<f32>::new(Arc::new(g), data, train).expect("it runs").autograd();
     assert!(all.nodes.iter().any(|n| n.node == detach && n.is_leaf && !n.requires_grad));
 }
+
+#[test]
+fn detaching_an_output_reaches_everything_that_uses_it() {
+    let text = std::fs::read_to_string("projects/skip.ron").expect("it ships");
+    let d = chainrule::project::parse(&text).expect("it reads").document;
+    let mut g = d.graph;
+    let twice = g.by_name("tanh 1").expect("it is used twice").id;
+    let consumers = g.outputs(twice);
+    assert_eq!(consumers.len(), 2);
+    g.apply(&g.splice_after(twice, "detach").expect("an edit")).expect("it fits");
+    let own = g.outputs(twice);
+    assert_eq!(own.len(), 1, "the detach node is all that uses it");
+    let detach = own[0].to;
+    let mut reached: Vec<_> = g.outputs(detach).iter().map(|w| (w.to, w.input)).collect();
+    let mut wanted: Vec<_> = consumers.iter().map(|w| (w.to, w.input)).collect();
+    (reached.sort(), wanted.sort());
+    assert_eq!(reached, wanted);
+    let loss = g.nodes().find(|n| n.kind == "bce_with_logits_loss").expect("a loss").id;
+    assert!(g.splice_after(loss, "detach").is_err_and(|e| e.to_string().contains("nothing uses the output of")));
+}

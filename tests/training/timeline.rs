@@ -4,7 +4,9 @@
 use super::bits;
 use chainrule::project::parse;
 use chainrule::tensor::View;
-use chainrule::train::{Command, Optimizer, Session, Snapshot, Timeline, Touch, TrainConfig, Worker};
+use chainrule::train::{
+    Command, ElementRef, Optimizer, Poke, Session, Snapshot, TensorRef, Timeline, Touch, TrainConfig, Worker,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use std::collections::BTreeMap;
@@ -57,7 +59,7 @@ fn place(s: &Session<f32>) -> (u64, usize) {
     (s.steps(), if s.at_rest() { 0 } else { s.cursor() })
 }
 
-/// Another learning rate, then a weight in the middle of a batch.
+/// Another learning rate, a weight in the middle of a batch, a kept what-if, a second backward pass, and more.
 fn touches(s: &Session<f32>) -> Vec<((u64, usize), Touch)> {
     let config = s.config().clone();
     let slower = TrainConfig { optimizer: config.optimizer.clone().with_lr(0.005), ..config.clone() };
@@ -66,6 +68,8 @@ fn touches(s: &Session<f32>) -> Vec<((u64, usize), Touch)> {
     vec![
         ((12, 0), Touch::Settings(Box::new(slower))),
         ((17, 9), Touch::Weight { node, name: "weight".into(), element: 3, value: 0.75 }),
+        ((20, 6), Touch::Keep(vec![Poke { of: ElementRef { node, tensor: TensorRef::Output, index: 2 }, value: 1.5 }])),
+        ((25, s.current().0.first_update()), Touch::Again),
         ((30, 0), Touch::Settings(Box::new(other))),
         ((34, 2), Touch::Best),
     ]

@@ -55,6 +55,37 @@ fn numbers_are_tried_kept_and_discarded_in_the_window() {
     assert_eq!(kept.nodes[&node].sample.as_ref().map(|s| s.data[1]), Some(3.0));
     let loss = h.state().state().graph().by_name("loss").expect("the loss").id;
     assert_eq!(kept.nodes[&loss].scalar, Some(what.loss.1));
+    assert_eq!(
+        kept.record.marks,
+        [(0, "hidden.output[0,1] = 3".to_owned())],
+        "the record goes on, with the change in it"
+    );
+}
+
+#[test]
+fn keeping_a_number_and_going_again_leave_the_record_of_the_run() {
+    let mut h = window(Some("projects/mlp_2_2_1.ron"));
+    for _ in 0..5 {
+        press(&mut h, Modifiers::NONE, Key::F7);
+    }
+    to_update(&mut h);
+    let node = h.state().state().graph().by_name("hidden").expect("the node").id;
+    let of = ElementRef { node, tensor: TensorRef::Weight(0), index: 0 };
+    h.state_mut().push(Action::WhatIf(Order::Try(Poke { of, value: 2.0 })));
+    settle(&mut h);
+    h.state_mut().push(Action::WhatIf(Order::Keep));
+    settle(&mut h);
+    h.state_mut().push(Action::RetainGraph(true));
+    h.state_mut().push(Action::BackwardAgain);
+    settle(&mut h);
+    let record = snapshot(&h).record.clone();
+    assert_eq!((record.from, record.to), (0, 5), "the five batches before are still there");
+    let words: Vec<_> = record.marks.iter().map(|m| m.1.as_str()).collect();
+    assert_eq!(words, ["hidden.weight[0,0] = 2", "backward again"]);
+    press(&mut h, Modifiers::SHIFT, Key::F7);
+    press(&mut h, Modifiers::SHIFT, Key::F7);
+    let s = snapshot(&h);
+    assert_eq!((s.step, s.record.to), (4, 5), "one can go back before the change");
 }
 
 #[test]

@@ -333,6 +333,21 @@ impl<'a, S: Precision> Detective<'a, S> {
             if off.sqrt() > 1e-3 * norm(out) {
                 continue;
             }
+            if factor < 1.0 {
+                // The same sizes with other signs: if much more comes through then, the signs are what cancels.
+                let mut random = stream(43, delta.len() as u64);
+                let flip = |d: &S| if random.random::<bool>() { -*d } else { *d };
+                let mixed: Vec<S> = delta.iter().map(flip).collect();
+                let typical = norm(&local.gradient(&mixed, target, None)) / norm(&mixed);
+                if factor < 0.3 * typical {
+                    let text = format!(
+                        "what arrives at {} with one sign and with the other mostly cancels: {factor:.2e} of it is left, \
+                         where {typical:.2e} would be without",
+                        self.name(at)
+                    );
+                    return Some(self.finding(at, Cause::Cancels, "mostly cancels", text));
+                }
+            }
             let rms = size / (own.len().max(1) as f64).sqrt();
             let (cause, short) = match factor < 1.0 {
                 true => (Cause::SmallTensor, format!("{what} is small")),

@@ -59,6 +59,28 @@ impl<S: Precision> Session<S> {
     /// If the first backward pass is not over, an update has moved weights, or saved tensors are needed and the graph is
     /// not retained.
     pub fn backward_again(&mut self, retain_graph: bool) -> Result<(), Again> {
+        self.may_go_again(retain_graph)?;
+        let (plan, pass) = self.current();
+        let (end, keep) = (plan.first_update(), pass.accumulates());
+        let (plan, pass) = match &mut self.last {
+            Some((plan, pass)) if self.short => (&*plan, pass),
+            _ => (&self.plan, &mut self.pass),
+        };
+        pass.rewind_backward(plan);
+        pass.set_accumulate(true);
+        while pass.cursor() < end {
+            pass.advance(plan, &mut self.weights, &self.x, &self.y, &mut self.moves);
+        }
+        pass.set_accumulate(keep);
+        self.ledger.again += 1;
+        Ok(())
+    }
+
+    /// Whether [`Session::backward_again`] would be possible now.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn may_go_again(&self, retain_graph: bool) -> Result<(), Again> {
         let (plan, pass) = self.current();
         let (cursor, end) = (pass.cursor(), plan.first_update());
         if self.at_rest() && cursor > 0 || cursor > end {
@@ -72,18 +94,6 @@ impl<S: Precision> Session<S> {
             let node = self.graph.node(first.node).map_or_else(String::new, |n| n.name.clone());
             return Err(Again::Freed { node });
         }
-        let keep = pass.accumulates();
-        let (plan, pass) = match &mut self.last {
-            Some((plan, pass)) if self.short => (&*plan, pass),
-            _ => (&self.plan, &mut self.pass),
-        };
-        pass.rewind_backward(plan);
-        pass.set_accumulate(true);
-        while pass.cursor() < end {
-            pass.advance(plan, &mut self.weights, &self.x, &self.y, &mut self.moves);
-        }
-        pass.set_accumulate(keep);
-        self.ledger.again += 1;
         Ok(())
     }
 }

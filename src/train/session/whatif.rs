@@ -242,17 +242,27 @@ impl<S: Precision> Session<S> {
         all.into_iter().filter_map(one).collect()
     }
 
+    /// The edits as they would be kept, see [`Session::settle`].
+    ///
+    /// # Errors
+    /// As [`Session::keep`].
+    pub fn keepable(&self, pokes: &[Poke]) -> Result<Vec<Poke>, String> {
+        let pokes: Vec<Poke> = pokes.iter().map(|p| self.settle(*p)).collect::<Result<_, _>>()?;
+        let over = pokes.iter().find(|p| !self.open() && !matches!(p.of.tensor, TensorRef::Weight(_)));
+        match over {
+            Some(p) => Err(format!("{} cannot be kept: its batch is over", self.element_name(p.of))),
+            None => Ok(pokes),
+        }
+    }
+
     /// Makes the edits real: the batch goes on with the changed numbers, and changed weights stay. Returns the first
     /// number that became NaN or infinite by it, if one did.
     ///
     /// # Errors
     /// As [`Session::settle`], or if the batch is over and not only weights are changed.
     pub fn keep(&mut self, pokes: &[Poke]) -> Result<Option<Bad>, String> {
-        let pokes: Vec<Poke> = pokes.iter().map(|p| self.settle(*p)).collect::<Result<_, _>>()?;
+        let pokes = self.keepable(pokes)?;
         if !self.open() {
-            if let Some(p) = pokes.iter().find(|p| !matches!(p.of.tensor, TensorRef::Weight(_))) {
-                return Err(format!("{} cannot be kept: its batch is over", self.element_name(p.of)));
-            }
             for p in &pokes {
                 if let TensorRef::Weight(k) = p.of.tensor
                     && let Some(w) = self.place(p.of.node, k, p.of.index)

@@ -3,7 +3,7 @@
 use super::trainer::Trainer;
 use super::{Notice, Place};
 use crate::engine::{HASTY, PATIENT};
-use crate::train::{Again, Autograd, AutogradShot, Order, Poke, WhatIf, Why};
+use crate::train::{Again, Autograd, AutogradShot, Order, Poke, Touch, WhatIf, Why};
 use std::sync::Arc;
 
 /// Edits that are tried, and what is known of the backward graph.
@@ -42,12 +42,11 @@ impl Trainer {
             Order::Drop(of) => self.probe.pokes.retain(|p| p.of != of),
             Order::Discard => self.probe.pokes.clear(),
             Order::Keep if self.probe.pokes.is_empty() => {}
-            Order::Keep => match s.keep(&self.probe.pokes) {
-                Ok(_) => {
+            Order::Keep => match s.keepable(&self.probe.pokes) {
+                Ok(pokes) => {
                     self.probe.pokes.clear();
-                    // The states kept so far do not lead to the present one.
-                    self.timeline.branch(s);
-                    self.timeline.restart(s);
+                    // The record goes on, with this change in it.
+                    self.timeline.change(s, Touch::Keep(pokes));
                     self.slow.at = None;
                     self.reported_bad = false;
                     self.look_for_bad();
@@ -104,10 +103,9 @@ impl Trainer {
     pub(super) fn backward_again(&mut self, retain_graph: bool) {
         self.pause();
         let Some(s) = &mut self.session else { return };
-        let done = s.backward_again(retain_graph);
-        match done {
+        match s.may_go_again(retain_graph) {
             Ok(()) => {
-                self.timeline.restart(s);
+                self.timeline.change(s, Touch::Again);
                 self.slow.at = None;
                 self.say("A second backward pass: its gradients are added to those in .grad.", false);
             }

@@ -36,13 +36,15 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
                 });
             });
             ui.separator();
-            ui.vertical(|ui| table(ui, state, &shot, &theme, actions));
+            ui.vertical(|ui| {
+                sideways(ui, |ui| table(ui, state, &shot, true, &theme, actions));
+            });
         });
     } else {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             switches(ui, state, &shot, &theme, actions);
             ui.separator();
-            table(ui, state, &shot, &theme, actions);
+            sideways(ui, |ui| table(ui, state, &shot, false, &theme, actions));
         });
     }
 }
@@ -108,11 +110,12 @@ fn selected(ui: &mut Ui, n: &GradNode, state: &State, shot: &AutogradShot, theme
         "A leaf keeps its .grad anyway, and what needs no gradient has none."
     };
     lesson(ui, text, theme);
-    let wires = state.graph().outputs(n.node);
-    if let Some(wire) = wires.first() {
+    let used = state.graph().outputs(n.node).len();
+    if used > 0 {
         let button = ui.add_enabled(n.requires_grad, egui::Button::new("Detach its output"));
-        if button.on_hover_text("Puts a detach node on its first wire; undo takes it out").clicked() {
-            actions.push(Action::Splice(*wire, "detach"));
+        let tip = format!("Puts one detach node between it and all that uses it ({used}); undo takes it out");
+        if button.on_hover_text(tip).clicked() {
+            actions.push(Action::Splice(n.node, "detach"));
         }
         lesson(ui, "Values pass a detach, gradients do not: nothing before it learns from what is behind it.", theme);
     }
@@ -141,7 +144,13 @@ fn output_grad(n: &GradNode, state: &State, shot: &AutogradShot) -> String {
     }
 }
 
-fn table(ui: &mut Ui, state: &State, shot: &AutogradShot, theme: &Theme, actions: &mut Vec<Action>) {
+/// Lets what is wider than the dock be scrolled to.
+fn sideways(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    ScrollArea::horizontal().id_salt("autograd columns").auto_shrink([false, true]).show(ui, add);
+}
+
+/// The table; it scrolls by itself if `scrolls`, else with what is around it.
+fn table(ui: &mut Ui, state: &State, shot: &AutogradShot, scrolls: bool, theme: &Theme, actions: &mut Vec<Action>) {
     let total = format!(
         "saved for backward: {} in {} tensors, each counted once, parameters not counted",
         bytes(shot.graph.saved_bytes),
@@ -152,7 +161,7 @@ fn table(ui: &mut Ui, state: &State, shot: &AutogradShot, theme: &Theme, actions
     let yes = |on: bool| if on { "True" } else { "False" };
     let leaves: Vec<usize> = (0..shot.graph.leaves.len()).filter(|k| shot.leaves[*k].0 != GradState::Buffer).collect();
     let nodes = &shot.graph.nodes;
-    let mut builder = TableBuilder::new(ui).id_salt("autograd").striped(true);
+    let mut builder = TableBuilder::new(ui).id_salt("autograd").striped(true).vscroll(scrolls);
     for width in [104.0, 60.0, 84.0, 52.0, 176.0, 190.0, 150.0, 190.0] {
         builder = builder.column(Column::initial(width).at_least(36.0).resizable(true).clip(true));
     }
