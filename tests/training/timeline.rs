@@ -146,7 +146,14 @@ fn a_place_is_reached_forward_from_where_the_session_stands_and_backward_across_
     let words: Vec<String> = timeline.report(&s).marks.into_iter().map(|m| m.1).collect();
     assert_eq!(
         words,
-        ["learning rate 0.02 → 0.005", "hidden.weight[3] = 0.75", "Adam → SGD", "best weights taken back"]
+        [
+            "learning rate 0.02 → 0.005",
+            "hidden.weight[3] = 0.75",
+            "hidden.output[0,2] = 1.5",
+            "backward again",
+            "Adam → SGD",
+            "best weights taken back"
+        ]
     );
 }
 

@@ -4,6 +4,7 @@
 //! - Otherwise a tensor is to blame if the factor is proportional to it (doubled, it doubles what leaves), and all zeros.
 //! - What neither explains is a flat loss, a mean over many elements, or terms that cancel.
 
+use super::words::number;
 use super::{USUAL, norm};
 use crate::engine::explain::Scene;
 use crate::engine::local::{Local, Target};
@@ -250,7 +251,7 @@ impl<'a, S: Precision> Detective<'a, S> {
                 let text = if over > 1 {
                     format!("{name} ({}) spreads the gradient over {over} elements each", self.label(at))
                 } else {
-                    format!("{name} ({}) passes {factor:.2e} of it, whatever comes in", self.label(at))
+                    format!("{name} ({}) passes {} of it, whatever comes in", self.label(at), number(factor))
                 };
                 (Cause::Spread, "spread out".into(), text)
             }
@@ -271,7 +272,7 @@ impl<'a, S: Precision> Detective<'a, S> {
             () if factor < USUAL.0 => (
                 Cause::Factor,
                 "passes little".into(),
-                format!("{name} ({}) passes only {factor:.2e} of it", self.label(at)),
+                format!("{name} ({}) passes only {} of it", self.label(at), number(factor)),
             ),
             () if factor > USUAL.1 && loss => (
                 Cause::LargeLoss,
@@ -281,7 +282,7 @@ impl<'a, S: Precision> Detective<'a, S> {
             () if factor > USUAL.1 => (
                 Cause::Factor,
                 "multiplies".into(),
-                format!("{name} ({}) makes it {factor:.3} times as large", self.label(at)),
+                format!("{name} ({}) makes it {} times as large", self.label(at), number(factor)),
             ),
             () => return None,
         };
@@ -325,7 +326,8 @@ impl<'a, S: Precision> Detective<'a, S> {
                 }
                 continue;
             }
-            if (USUAL.0..=USUAL.1).contains(&factor) {
+            // What a loss compares with is no factor.
+            if (USUAL.0..=USUAL.1).contains(&factor) || local.kind.spec.is_loss() {
                 continue;
             }
             let twice = other(&|x| x + x);
@@ -341,9 +343,11 @@ impl<'a, S: Precision> Detective<'a, S> {
                 let typical = norm(&local.gradient(&mixed, target, None)) / norm(&mixed);
                 if factor < 0.3 * typical {
                     let text = format!(
-                        "what arrives at {} with one sign and with the other mostly cancels: {factor:.2e} of it is left, \
-                         where {typical:.2e} would be without",
-                        self.name(at)
+                        "what arrives at {} with one sign and with the other mostly cancels: {} of it is left, \
+                         where {} would be without",
+                        self.name(at),
+                        number(factor),
+                        number(typical)
                     );
                     return Some(self.finding(at, Cause::Cancels, "mostly cancels", text));
                 }
@@ -354,9 +358,12 @@ impl<'a, S: Precision> Detective<'a, S> {
                 false => (Cause::LargeTensor, format!("{what} is large")),
             };
             let text = format!(
-                "{} multiplies it by {what}, whose numbers are about {rms:.2e} in size (norm {size:.2e}): that makes it \
-                 {factor:.2e} times as large",
-                self.name(at)
+                "{} multiplies it by {what}, whose numbers are about {} in size (norm {}): that makes it \
+                 {} times as large",
+                self.name(at),
+                number(rms),
+                number(size),
+                number(factor)
             );
             return Some(self.finding(at, cause, short, text));
         }

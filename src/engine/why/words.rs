@@ -39,12 +39,12 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
         }
         (verdict, Some(r)) => of(r).or_else(|| many(r, verdict)),
     };
-    let (norm, largest) = (why.norm, why.largest);
+    let (norm, largest) = (number(why.norm), number(why.largest));
     let figures = match why.verdict {
         Verdict::Zero | Verdict::NotFinite => String::new(),
-        Verdict::Sparse => format!(" ({} of {} elements; norm {norm:.2e})", why.zeros.0, why.zeros.1),
-        Verdict::Small => format!(" (norm {norm:.2e}, the largest of all parameters is {largest:.2e})"),
-        Verdict::Huge | Verdict::Usual => format!(" (norm {norm:.2e})"),
+        Verdict::Sparse => format!(" ({} of {} elements; norm {norm})", why.zeros.0, why.zeros.1),
+        Verdict::Small => format!(" (norm {norm}, the largest of all parameters is {largest})"),
+        Verdict::Huge | Verdict::Usual => format!(" (norm {norm})"),
     };
     let verdict = why.verdict.words();
     (why.sentence, why.advice) = match &why.guilty {
@@ -53,11 +53,20 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
             let note = best.and_then(|r| {
                 let all = r.legs.iter().filter_map(|l| Some((l.factor()?, &l.name)));
                 let (least, name) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
-                (least < 1.0).then(|| format!(" {name} shrinks it most, by a factor of {least:.2e}."))
+                (least < 1.0).then(|| format!(" {name} shrinks it most, by a factor of {}.", number(least)))
             });
             (format!("The gradient of {label} {verdict}{figures}.{}", note.unwrap_or_default()), String::new())
         }
     };
+}
+
+/// Three digits: `0.0596`, `12.3`, `3.40e-8`.
+pub(super) fn number(x: f64) -> String {
+    match x.abs() {
+        0.0 => "0".into(),
+        a if !(1e-3..1e5).contains(&a) => format!("{x:.2e}"),
+        a => format!("{x:.*}", (2.0 - a.log10().floor()).clamp(0.0, 6.0) as usize),
+    }
 }
 
 /// The first leg of a path that is to blame for such a gradient.

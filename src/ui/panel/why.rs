@@ -124,8 +124,7 @@ fn path(ui: &mut Ui, why: &Why, k: usize, route: &Route, state: &State, theme: &
     };
     let about = if why.exact { "" } else { "≈ " };
     let text = format!("{about}{}   {way}", short(route.brings));
-    let colour = if chosen { theme.gradient } else { theme.text };
-    let line = Button::selectable(chosen, RichText::new(text).font(theme::mono(11.0)).color(colour)).truncate();
+    let line = Button::selectable(chosen, RichText::new(text).font(theme::mono(11.0)).color(theme.text)).truncate();
     let r = ui.add_sized([ui.available_width(), 22.0], line).accessible_name(format!("path {}", k + 1));
     let tip = format!(
         "brings {:.4e} = seed {} · product of {n} factors {:.4e}\nClick: lights this path on the canvas and selects the node to blame, or the parameter's.",
@@ -172,9 +171,12 @@ fn head(ui: &mut Ui, theme: &Theme) {
         {
             let text = RichText::new(text).font(theme::sans(10.5)).color(theme.dim);
             if width > 0.0 {
-                ui.add_sized([width, 14.0], Label::new(text).truncate());
+                ui.allocate_ui_with_layout(vec2(width, 14.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_min_width(width);
+                    ui.add(Label::new(text).truncate());
+                });
             } else if bar > 0.0 {
-                ui.label(text);
+                ui.add(Label::new(text).truncate());
             }
         }
     });

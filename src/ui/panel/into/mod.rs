@@ -1,6 +1,7 @@
 //! Inside one instruction: its parts, the numbers of a part, and what made one of them.
 
 pub mod hint;
+mod image;
 
 use crate::engine::{Instruction, Origin};
 use crate::train::{IntoRef, IntoShot, PartShot, TensorRef};
@@ -180,6 +181,10 @@ fn numbers(ui: &mut Ui, state: &State, place: IntoRef, part: &PartShot, theme: &
     let cols = t.shape.last().copied().unwrap_or(1).max(1);
     if t.data.len() <= NUMBERS && cols <= COLUMNS {
         if let Some(i) = grid(ui, part, cols, place.index, theme) {
+            go(choose(i));
+        }
+    } else if let Some(i) = image::ui(ui, t, place.index) {
+        if let Some(i) = i {
             go(choose(i));
         }
     } else {

@@ -1,0 +1,48 @@
+//! One channel of one image out of a batch of them, with square pixels, and buttons to the next.
+
+use crate::train::TensorShot;
+use crate::ui::theme::{self, Theme};
+use crate::ui::widget::heat::heat_map;
+use egui::{RichText, Ui, vec2};
+
+/// Draws the image that holds the chosen element, the first if none is chosen. `None` if these are no images, else the
+/// element that was chosen, if one was.
+pub fn ui(ui: &mut Ui, t: &TensorShot, chosen: Option<usize>) -> Option<Option<usize>> {
+    let [_, channels, h, w] = t.shape[..] else { return None };
+    let (plane, known) = (h * w, t.data.len() / (h * w).max(1));
+    let at = chosen.map_or(0, |i| i / plane);
+    if h < 2 || w < 2 || at >= known {
+        return None;
+    }
+    let theme = Theme::of(ui.ctx());
+    let mut hit = None;
+    ui.horizontal(|ui| {
+        let text = format!("sample {}, channel {} of {channels}", at / channels, at % channels);
+        let within = chosen.map_or(0, |i| i % plane);
+        let mut go = |ui: &mut Ui, text: &str, name: &str, to: Option<usize>| {
+            let to = to.filter(|p| *p < known);
+            let r = ui.add_enabled(to.is_some(), egui::Button::new(text)).accessible_name(name);
+            if r.on_hover_text(format!("The same pixel in the {name}")).clicked() {
+                hit = to.map(|p| p * plane + within);
+            }
+        };
+        go(ui, "◀", "channel before", at.checked_sub(1));
+        go(ui, "▶", "next channel", Some(at + 1));
+        ui.label(RichText::new(text).font(theme::sans(11.0)).color(theme.dim));
+    });
+    let shot = TensorShot {
+        label: format!("{}[{},{}]", t.label, at / channels, at % channels),
+        shape: vec![h, w],
+        data: t.data[at * plane..(at + 1) * plane].to_vec(),
+        histogram: Vec::new(),
+        ..t.clone()
+    };
+    let room = vec2(ui.available_width(), (ui.available_height() - 30.0).max(80.0));
+    let cell = (room.x / w as f32).min(room.y / h as f32);
+    let size = vec2(cell * w as f32, cell * h as f32);
+    let (r, under) = heat_map(ui, &shot, size, chosen.map(|i| i % plane));
+    if r.clicked() {
+        hit = under.map(|i| at * plane + i).or(hit);
+    }
+    Some(hit)
+}
