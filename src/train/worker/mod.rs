@@ -51,6 +51,7 @@ pub enum Speed {
 }
 
 /// What the worker can be told.
+#[expect(clippy::large_enum_variant, reason = "a few of them a second, each moved once")]
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Another document. Weights that fit stay, unless `weights` gives some or `fresh` asks for a new start.
