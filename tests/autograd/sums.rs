@@ -255,7 +255,8 @@ fn detaching_an_output_reaches_everything_that_uses_it() {
     let detach = own[0].to;
     let mut reached: Vec<_> = g.outputs(detach).iter().map(|w| (w.to, w.input)).collect();
     let mut wanted: Vec<_> = consumers.iter().map(|w| (w.to, w.input)).collect();
-    (reached.sort(), wanted.sort());
+    reached.sort();
+    wanted.sort();
     assert_eq!(reached, wanted);
     let loss = g.nodes().find(|n| n.kind == "bce_with_logits_loss").expect("a loss").id;
     assert!(g.splice_after(loss, "detach").is_err_and(|e| e.to_string().contains("nothing uses the output of")));
