@@ -391,7 +391,7 @@ fn wrong_usage_is_two_and_a_file_that_is_not_there_one() {
     let shell = Shell::new();
     for command in ["train", "eval --out o.safetensors", "step", "check", "info"] {
         shell.fails(command, 2, &["<PATH>", "--help"]);
-        shell.fails(&format!("{command} nowhere.ron"), 1, &["nowhere.ron cannot be read"]);
+        shell.fails(&format!("{command} nowhere.ron"), 1, &["error: nowhere.ron cannot be read"]);
         shell.write("broken.ron", "(\n  format_version: 1,\n  nodes: [)");
         shell.fails(&format!("{command} broken.ron"), 1, &["broken.ron", "line 3, column"]);
     }

@@ -4,7 +4,7 @@ use crate::cli::Usage;
 use crate::data::{Dataset, Order};
 use crate::graph::{Diagnostic, Graph, Severity};
 use crate::ops::Precision;
-use crate::project::{self, Project};
+use crate::project::{self, LoadError, Project};
 use crate::tensor::Shape;
 use crate::train::{Session, SessionError};
 use anyhow::{Context, Result};
@@ -32,7 +32,10 @@ pub fn load(path: &Path) -> Result<Loaded> {
 
 /// Reads a project without its data.
 pub fn read(path: &Path) -> Result<Project> {
-    let project = project::load(path).with_context(|| path.display().to_string())?;
+    let project = project::load(path).map_err(|e| match e {
+        LoadError::Io { .. } => e.into(),
+        e => anyhow::Error::new(e).context(path.display().to_string()),
+    })?;
     for w in &project.warnings {
         eprintln!("warning: {w}");
     }

@@ -38,7 +38,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         });
         return nothing(ui, "");
     };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.strong(state.document().data.label());
         ui.weak(format!(
             "{} samples · {} train · {} test · features {} · target {}",
