@@ -25,6 +25,13 @@ pub struct Edited {
     pub changed: Option<Csv>,
 }
 
+/// The table in the file `path`: the last column is the target, all others are features. A file beside the project is named
+/// relative to its folder `base`, so that both can be moved together.
+pub fn table(path: &Path, base: &Path) -> Csv {
+    let near = if base.as_os_str().is_empty() { None } else { path.strip_prefix(base).ok() };
+    Csv { path: near.unwrap_or(path).to_owned(), ..Csv::default() }
+}
+
 impl CsvForm {
     /// The form on `source`; relative paths begin at `base`.
     pub fn new(source: &Source, base: PathBuf) -> Self {
@@ -49,14 +56,12 @@ impl CsvForm {
         csv.path.as_os_str().is_empty() || matches!(self.report, Some(Err(_)))
     }
 
-    /// Looks at the file `path`; the source with it: the last column is the target, all others are features.
+    /// Looks at the file `path`; the source with it.
     pub fn load(&mut self, path: &Path) -> Source {
-        // A file beside the project is named relative to it, so that both can be moved together.
-        let near = if self.base.as_os_str().is_empty() { None } else { path.strip_prefix(&self.base).ok() };
-        let path = near.unwrap_or(path).to_owned();
-        self.path = path.display().to_string();
+        let csv = table(path, &self.base);
+        self.path = csv.path.display().to_string();
         self.inspect();
-        Source::Csv(Csv { path, ..Csv::default() })
+        Source::Csv(csv)
     }
 
     /// Draws the form.

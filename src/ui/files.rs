@@ -1,8 +1,11 @@
 //! Opening, saving, asking before work is lost, and keeping a copy for the case of a crash.
 
-use crate::project::{self, Document, History, Project, Settings, recovery, templates};
+use crate::data::{DataConfig, Source};
+use crate::project::{self, Change, Document, History, Project, Settings, recovery, templates};
 use crate::train::{Command, RunState, WeightMap};
+use crate::ui::action::Action;
 use crate::ui::app::{App, Launch};
+use crate::ui::csv_form::table;
 use crate::ui::modal::Overlay;
 use crate::ui::path_dialog::PathDialog;
 use crate::ui::state::{Focus, Zoom};
@@ -422,14 +425,21 @@ impl App {
         ctx.request_repaint_after(AUTOSAVE);
     }
 
-    /// Opens a project that was dropped on the window.
+    /// Opens a project that was dropped on the window; a table becomes the data set, to be undone like any change.
     pub(super) fn take_dropped(&mut self, ctx: &Context) {
         let dropped: Vec<PathBuf> = ctx.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect());
         if let Some(path) = dropped.into_iter().next() {
-            if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("ron")) {
+            let is = |end: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(end));
+            if is("ron") {
                 self.guarded(ctx, Then::OpenPath(path));
+            } else if is("csv") || is("tsv") {
+                let source = Source::Csv(table(&path, &self.base().unwrap_or_default()));
+                let data = DataConfig { source, ..self.state.document().data.clone() };
+                self.actions.push(Action::Change(Change::Data(data)));
+                self.actions.push(Action::ShowData);
             } else {
-                self.toasts.push(Tone::Warning, format!("{} is not a project (.ron)", path.display()));
+                let text = format!("{} is neither a project (.ron) nor a table (.csv, .tsv)", path.display());
+                self.toasts.push(Tone::Warning, text);
             }
         }
     }

@@ -5,6 +5,8 @@ use crate::ui::app::{App, Launch};
 use crate::ui::shortcuts;
 use egui::{Key, Modifiers};
 use egui_kittest::{Harness, kittest::Queryable as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn window(size: [f32; 2]) -> Harness<'static, App> {
     let mut harness = Harness::builder()
@@ -108,6 +110,44 @@ fn a_project_is_saved_and_opened_without_a_desktop_dialog() {
     assert!(path.exists(), "{:?}", h.state().messages());
     assert!(!h.state().state().dirty());
     assert_eq!(h.state().state().title(), "mine.ron");
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|e| e.to_string())
+    }
+}
+
+#[test]
+fn what_is_dropped_on_the_window_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut h = window([1280.0, 720.0]);
+    let mut drop = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        h.input_mut().dropped_files.push(Arc::new(Dropped(path)));
+        h.run_steps(1);
+        h.input_mut().dropped_files.clear();
+        h.run_steps(3);
+        let state = h.state().state();
+        (state.title(), state.document().data.label(), h.state().messages().join("\n"))
+    };
+    let text = include_str!("../../projects/xor.ron");
+    assert_eq!(drop("net.ron", text).0, "net.ron");
+    let (title, data, _) = drop("table.csv", "a,b\n1,2\n3,4\n");
+    assert_eq!((title.as_str(), data.as_str()), ("net.ron", "table.csv"), "the project stays, with another data set");
+    assert!(drop("picture.gif", "GIF").2.contains("picture.gif is neither a project"));
+    h.key_press(Key::Escape);
+    h.run_steps(2);
+    h.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    h.run_steps(2);
+    assert_eq!(h.state().state().document().data.label(), "XOR", "undo takes the table back");
 }
 
 #[test]
