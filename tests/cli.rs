@@ -96,6 +96,29 @@ fn train_stops_after_its_seconds_however_many_epochs_it_is_given() {
 }
 
 #[test]
+fn the_table_and_the_log_have_top_k_and_the_area_under_the_curve() {
+    let shell = Shell::new();
+    let out = shell.ok("train iris.ron --epochs 30 --log log.csv");
+    let heading = out.lines().find(|l| l.starts_with("part")).expect("a table");
+    let names: Vec<&str> = heading.split_whitespace().collect();
+    assert_eq!(names, ["part", "loss", "accuracy", "top-2", "precision", "recall", "F1", "AUC"]);
+    let test: Vec<&str> = out.lines().find(|l| l.starts_with("test")).expect("a row").split_whitespace().collect();
+    let value = |name: &str| -> f64 {
+        let at = names.iter().position(|n| *n == name).expect("a column");
+        test[at].parse().expect("a number")
+    };
+    assert!(value("top-2") >= value("accuracy") && value("AUC") > 0.9 && value("AUC") <= 1.0, "{out}");
+    let class = out.lines().find(|l| l.starts_with("class")).expect("a table of classes");
+    assert!(class.ends_with("AUC"), "{class}");
+    let log = shell.text("log.csv");
+    let heading = log.lines().next().expect("a heading");
+    assert!(heading.contains(",test_top_2,") && heading.ends_with(",test_auc"), "{heading}");
+    let two = shell.ok("train xor.ron --epochs 5");
+    let names = two.lines().find(|l| l.starts_with("part")).expect("a table").to_owned();
+    assert!(names.ends_with("AUC") && !names.contains("top-"), "{names}");
+}
+
+#[test]
 fn the_range_test_prints_rate_and_loss() {
     let out = Shell::new().ok("train iris.ron --lr-range");
     let rows: Vec<(f64, f64)> = out

@@ -562,3 +562,23 @@ fn a_multilayer_perceptron_learns_digits_from_idx_files() {
     let reached = accuracy(&mut session);
     assert!(reached >= 0.85, "{reached}");
 }
+
+#[test]
+fn lenet_learns_digits_from_idx_files() {
+    let f = folder();
+    drawn(&f, 500);
+    // The project names the files and how they are split.
+    let d = chainrule::project::parse(include_str!("fixtures/lenet_idx.ron")).expect("it reads").document;
+    let data = d.data.load(f.path()).expect("it loads").expect("samples");
+    assert_eq!(data.feature_shape.to_string(), "B×1×28×28");
+    let mut session = Session::<f32>::new(Arc::new(d.graph), Some(Arc::new(data)), d.train).expect("it can run");
+    while session.epoch() < 16 {
+        session.step();
+    }
+    let Metrics::Classes { accuracy, top, auc, .. } = session.evaluate(Part::Test).metrics else {
+        panic!("there are classes")
+    };
+    assert!(accuracy >= 0.8, "{accuracy}");
+    assert!(top.iter().all(|(_, share)| *share >= accuracy) && top.len() == 2, "{top:?}");
+    assert!(auc.iter().all(|a| *a > 0.95), "{auc:?}");
+}

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[path = "training/rates.rs"]
+mod rates;
 #[path = "training/timeline.rs"]
 mod timeline;
 

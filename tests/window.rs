@@ -219,6 +219,8 @@ fn every_shipped_project_opens_without_a_problem() {
 
 #[path = "window/into.rs"]
 mod into;
+#[path = "window/rates.rs"]
+mod rates;
 #[path = "window/resume.rs"]
 mod resume;
 #[path = "window/stops.rs"]

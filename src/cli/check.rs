@@ -4,10 +4,11 @@ use crate::cli::run::{load, sentence};
 use crate::cli::table::{Table, count, number};
 use crate::engine::{Weights, gradient_check};
 use crate::graph::{Graph, Inference, Node, Severity};
-use crate::train::bytes_text as bytes;
+use crate::train::{Session, SessionError, bytes_text as bytes};
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Shows shapes, cost and problems of every node, and checks all gradients.
 ///
@@ -43,6 +44,14 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     if !inference.runnable() {
         return Ok(false);
+    }
+    match Session::<f32>::new(Arc::new(graph.clone()), loaded.data.clone(), document.train.clone()) {
+        Ok(session) => session.needs().text().iter().try_for_each(|line| writeln!(out, "memory: {line}"))?,
+        Err(SessionError::Plan(e)) => {
+            writeln!(out, "error: {e}")?;
+            return Ok(false);
+        }
+        Err(e) => writeln!(out, "warning: training cannot begin: {e}")?,
     }
     let mut weights = Weights::<f64>::init(graph, &inference, document.train.seed);
     let mut right = true;

@@ -4,7 +4,7 @@ use crate::cli::Usage;
 use crate::cli::run::{load, set_threads};
 use crate::cli::table::{Table, number};
 use crate::project::{self, Project};
-use crate::train::{Metrics, Optimizer, Part, Report, Schedule, Session, class_scores, macro_score};
+use crate::train::{Metrics, Optimizer, Part, Report, Schedule, Session, class_scores, macro_auc, macro_score};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -250,7 +250,7 @@ fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
         crate::engine::threads()
     )?;
     let parts: Vec<(&str, Report)> = parts(session);
-    let names: Vec<&str> = parts.first().map(|p| figures(&p.1.metrics).0).unwrap_or_default();
+    let names: Vec<String> = parts.first().map(|p| figures(&p.1.metrics).0).unwrap_or_default();
     let headings: Vec<String> = names.iter().map(|n| format!(">{n}")).collect();
     let mut table =
         Table::new(&["part", ">loss"].into_iter().chain(headings.iter().map(String::as_str)).collect::<Vec<_>>());
@@ -267,15 +267,15 @@ fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Precision, recall and F₁ of every class, of the last part.
+/// Precision, recall, F₁ and area under the ROC curve of every class, of the last part.
 fn classes(parts: &[(&str, Report)], out: &mut dyn Write) -> Result<()> {
-    let Some((part, Report { metrics: Metrics::Classes { confusion, names, .. }, .. })) = parts.last() else {
+    let Some((part, Report { metrics: Metrics::Classes { confusion, names, auc, .. }, .. })) = parts.last() else {
         return Ok(());
     };
     let heading = format!("class ({part})");
-    let mut table = Table::new(&[heading.as_str(), ">precision", ">recall", ">F1"]);
-    for (score, name) in class_scores(confusion).iter().zip(names) {
-        table.row(vec![name.clone(), number(score.precision), number(score.recall), number(score.f1)]);
+    let mut table = Table::new(&[heading.as_str(), ">precision", ">recall", ">F1", ">AUC"]);
+    for ((score, name), auc) in class_scores(confusion).iter().zip(names).zip(auc) {
+        table.row(vec![name.clone(), number(score.precision), number(score.recall), number(score.f1), number(*auc)]);
     }
     writeln!(out)?;
     Ok(table.write(out)?)
@@ -290,17 +290,22 @@ fn parts(session: &mut Session<f32>) -> Vec<(&'static str, Report)> {
 }
 
 /// Names and values of the figures of one part.
-fn figures(metrics: &Metrics) -> (Vec<&'static str>, Vec<f64>) {
-    match metrics {
-        Metrics::None => (vec![], vec![]),
-        Metrics::Classes { accuracy, confusion, .. } => {
+fn figures(metrics: &Metrics) -> (Vec<String>, Vec<f64>) {
+    let list = match metrics {
+        Metrics::None => vec![],
+        Metrics::Classes { accuracy, top, auc, confusion, .. } => {
             let mean = macro_score(&class_scores(confusion));
-            (vec!["accuracy", "precision", "recall", "F1"], vec![*accuracy, mean.precision, mean.recall, mean.f1])
+            let top = top.iter().map(|(k, share)| (format!("top-{k}"), *share));
+            let rest =
+                [("precision", mean.precision), ("recall", mean.recall), ("F1", mean.f1), ("AUC", macro_auc(auc))];
+            let rest = rest.map(|(name, value)| (name.to_owned(), value));
+            std::iter::once(("accuracy".to_owned(), *accuracy)).chain(top).chain(rest).collect()
         }
         Metrics::Regression { mae, rmse, mape, r2 } => {
-            (vec!["MAE", "RMSE", "MAPE", "R²"], vec![*mae, *rmse, *mape, *r2])
+            [("MAE", mae), ("RMSE", rmse), ("MAPE", mape), ("R²", r2)].map(|(n, v)| (n.to_owned(), *v)).to_vec()
         }
-    }
+    };
+    list.into_iter().unzip()
 }
 
 /// The CSV of every epoch.
@@ -341,5 +346,5 @@ impl Log {
 
 /// A figure's name as a column: letters, digits and underscores.
 fn column(figure: &str) -> String {
-    figure.replace('²', "2").to_lowercase()
+    figure.replace('²', "2").replace('-', "_").to_lowercase()
 }

@@ -5,6 +5,7 @@
 mod certify;
 mod check;
 mod explain;
+mod footprint;
 mod local;
 mod pass;
 mod plan;
@@ -17,6 +18,7 @@ pub use check::{Checked, gradient_check};
 pub use explain::{
     Element, Explanation, Factor, HASTY, Joined, Opened, Origin, PATIENT, Picture, Plane, Scene, Tap, Term, index_text,
 };
+pub use footprint::{Footprint, weights_fit};
 pub use local::{Local, LocalGrads, Operand, Target};
 pub use pass::{Bad, Pass, Update};
 pub use plan::{Instruction, Phase, Plan, PlanError};

@@ -4,6 +4,7 @@
 //! the backward pass: the gradient of a node's output is below the regions of its input pins. A value with one
 //! consumer shares that pin's region; one with several has a region of its own into which they are added.
 
+use crate::engine::footprint::fits;
 use crate::engine::weights::{ParamInfo, Weights};
 use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Kind, Params, Role};
@@ -43,12 +44,30 @@ pub enum PlanError {
     #[error("the graph cannot run: {0}")]
     NotRunnable(String),
     /// It needs more memory than can be addressed sensibly.
-    #[error("a batch of {batch} needs {gib:.1} GiB for values and gradients; choose a smaller batch or smaller layers")]
+    #[error(
+        "a batch of {batch} needs {gib:.1} GiB for values and gradients, and {available:.1} GiB are free; choose a smaller \
+         batch or smaller layers"
+    )]
     TooLarge {
         /// Samples in the batch.
         batch: usize,
-        /// Gibibytes in single precision.
+        /// Gibibytes.
         gib: f64,
+        /// Gibibytes that can be had.
+        available: f64,
+    },
+    /// Its weights need more memory than there is.
+    #[error(
+        "{numbers} weights need {gib:.1} GiB with gradients and optimiser, and {available:.1} GiB are free; choose smaller \
+         layers"
+    )]
+    Weights {
+        /// Elements of all weights.
+        numbers: u64,
+        /// Gibibytes.
+        gib: f64,
+        /// Gibibytes that can be had.
+        available: f64,
     },
 }
 
@@ -106,7 +125,7 @@ pub struct Plan {
     forward: usize,
 }
 
-/// Elements above which a plan is refused (16 GiB of f32).
+/// Elements above which memory is asked for before gradients are laid out.
 const MOST: usize = 1 << 32;
 
 impl Plan {
@@ -141,13 +160,15 @@ impl Plan {
         for id in order {
             plan.add_step(graph, inference, id, batch);
         }
-        if plan.values.saturating_add(plan.saved) > MOST {
-            let gib = (plan.values + plan.saved) as f64 * 8.0 / (1u64 << 30) as f64;
-            return Err(PlanError::TooLarge { batch, gib });
+        // Gradients take about as much again; what is far too large is not laid out.
+        let numbers = plan.values.saturating_add(plan.saved);
+        if numbers > MOST {
+            fits(numbers.saturating_mul(2), size_of::<S>(), batch)?;
         }
         let terms = graph.loss_terms();
         plan.terms = plan.steps.iter().filter(|s| terms.contains(&s.id)).map(|s| (s.id, s.loss_weight)).collect();
         plan.lay_gradients(&graph.ancestors(&terms));
+        fits(plan.footprint().total(), size_of::<S>(), batch)?;
         plan.write_program();
         Ok(plan)
     }

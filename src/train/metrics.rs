@@ -5,6 +5,7 @@ use crate::engine::Plan;
 use crate::graph::NodeId;
 use crate::ops::{Forward, Kind, Mode, Params, Precision, Role};
 use crate::tensor::{View, ViewMut};
+use crate::train::ranking::{Ranking, Worth};
 
 /// Figures beside the loss.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +17,10 @@ pub enum Metrics {
     Classes {
         /// Share of samples whose class is right.
         accuracy: f64,
+        /// k, and the share of samples whose class is among the k best answers, where there are more classes than k.
+        top: Vec<(usize, f64)>,
+        /// Area under the ROC curve of each class against the rest; NaN for a class without samples or without others.
+        auc: Vec<f64>,
         /// Samples by true class (rows) and predicted class (columns).
         confusion: Vec<Vec<u32>>,
         /// Names of the classes.
@@ -50,6 +55,8 @@ pub(super) struct Tally<'a> {
     data: &'a Dataset,
     threshold: f64,
     confusion: Vec<Vec<u32>>,
+    ranking: Ranking,
+    answer: Vec<f64>,
     absolute: f64,
     squared: f64,
     relative: f64,
@@ -65,6 +72,8 @@ impl<'a> Tally<'a> {
             data,
             threshold,
             confusion: vec![vec![0; n]; n],
+            ranking: Ranking::default(),
+            answer: Vec::new(),
             absolute: 0.0,
             squared: 0.0,
             relative: 0.0,
@@ -100,8 +109,14 @@ impl<'a> Tally<'a> {
             } else {
                 (0..width).fold(0, |best, k| if p[k] > p[best] { k } else { best })
             };
-            if let Some(cell) = self.data.class_of(*row).and_then(|t| self.confusion.get_mut(t)?.get_mut(said)) {
+            let class = self.data.class_of(*row);
+            if let Some(cell) = class.and_then(|t| self.confusion.get_mut(t)?.get_mut(said)) {
                 *cell += 1;
+            }
+            if let Some(class) = class {
+                self.answer.clear();
+                self.answer.extend(p.iter().map(|x| x.to64()));
+                self.ranking.add(class, &self.answer);
             }
         }
     }
@@ -123,7 +138,8 @@ impl<'a> Tally<'a> {
             return Metrics::None;
         }
         let accuracy = f64::from(right) / f64::from(total);
-        Metrics::Classes { accuracy, confusion: self.confusion, names: self.data.class_names.clone() }
+        let Worth { top, auc } = self.ranking.finish(self.data.class_names.len());
+        Metrics::Classes { accuracy, top, auc, confusion: self.confusion, names: self.data.class_names.clone() }
     }
 }
 

@@ -5,8 +5,8 @@ use crate::graph::{NodeId, Wire};
 use crate::tensor::Stats;
 use crate::train::stops::{Probe, StopShot, WatchShot};
 use crate::train::{
-    AutogradShot, Cost, Flow, GradTrack, IntoRef, IntoShot, Metrics, Point, Record, Scatter, ScatterOf, Surface,
-    SurfaceWant, WhatIf, Why,
+    AutogradShot, Cost, Flow, GradTrack, IntoRef, IntoShot, Metrics, Needs, Point, Rates, RatesWant, Record, Scatter,
+    ScatterOf, Surface, SurfaceWant, WhatIf, Why,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Want {
     pub autograd: bool,
     /// The loss over two coordinates of the weights.
     pub surface: Option<SurfaceWant>,
+    /// The loss against the learning rate.
+    pub rates: Option<Box<RatesWant>>,
     /// The wire whose numbers are shown.
     pub wire: Option<Wire>,
     /// The condition that is being typed.
@@ -58,6 +60,7 @@ impl Default for Want {
             costs: false,
             autograd: false,
             surface: None,
+            rates: None,
             wire: None,
             probe: None,
             why: None,
@@ -280,8 +283,8 @@ pub struct Snapshot {
     pub flow: Option<Flow>,
     /// Whether no batch is under way.
     pub at_rest: bool,
-    /// Memory for values, gradients and saved numbers.
-    pub bytes: usize,
+    /// Memory that the run takes.
+    pub needs: Needs,
     /// Threads that kernels may use.
     pub threads: usize,
     /// The learning rate of the next step.
@@ -316,6 +319,8 @@ pub struct Snapshot {
     pub terms: Option<Terms>,
     /// The surface that was asked for, if its axes are there.
     pub surface: Option<Arc<Surface>>,
+    /// The learning rates that were tried, if they were asked for.
+    pub rates: Option<Arc<Rates>>,
     /// The instruction that is opened.
     pub into: Option<IntoShot>,
     /// The wire that was asked for.

@@ -185,6 +185,8 @@ static TABLE: &[ActionInfo] = commands![
         "Breakpoints with their conditions, and watches.";
     View 2 "Why this gradient" [key(Key::W)] Action::WhySelected, |s| trainable(s) && nodes(s), false,
         "Why the gradient of the selected node's parameter is zero, small or huge: the paths from the loss, and the factor to blame.";
+    View 2 "Learning-rate range" [] Action::ShowPanel(PanelId::Rates), always, false,
+        "Try learning rates from small to large on a copy of the run: the loss against the rate, and which to use.";
     View 3 "Light or dark" [ctrl_shift(Key::L)] Action::ToggleTheme, always, false, "Change between the dark and the light theme.";
     View 3 "Larger text" [ctrl(Key::Plus), ctrl(Key::Equals), ctrl_shift(Key::Plus)] Action::TextLarger, always, true,
         "Make everything in the window larger, up to 150 %.";

@@ -91,6 +91,11 @@ impl Chosen<Rule> {
     pub fn with_lr(self, rate: f64) -> Self {
         self.with("lr", rate)
     }
+    /// Numbers that it keeps for each number of the weights, at most.
+    pub(super) fn buffers(&self) -> usize {
+        let p = self.numbers();
+        self.kind.search.map_or_else(|| (self.kind.buffers)(&p), |method| search::buffers(method, &p))
+    }
     /// Whether every batch must be the whole train part, as each is one evaluation of the same loss.
     pub fn full_batch(&self) -> bool {
         self.kind.search.is_some()

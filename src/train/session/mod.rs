@@ -149,6 +149,7 @@ impl<S: Precision> Session<S> {
         if rows.is_empty() {
             return Err(SessionError::NoSamples);
         }
+        crate::engine::weights_fit(&inference, size_of::<S>(), 1 + config.optimizer.buffers())?;
         let weights = Weights::<S>::init(&graph, &inference, config.seed);
         if let Some(why) = config.needs_whole(rows.len()) {
             return Err(SessionError::Settings(why));

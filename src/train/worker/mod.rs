@@ -5,6 +5,7 @@
 
 mod certifier;
 mod errand;
+mod load;
 mod probe;
 mod publish;
 mod trainer;

@@ -3,7 +3,7 @@
 use super::trainer::Trainer;
 use super::{Notice, Place};
 use crate::engine::{HASTY, PATIENT};
-use crate::train::{Again, Autograd, AutogradShot, Order, Poke, Touch, WhatIf, Why};
+use crate::train::{Again, Autograd, AutogradShot, Order, Poke, RatesJob, RatesWant, Touch, WhatIf, Why};
 use std::sync::Arc;
 
 /// Edits that are tried, and what is known of the backward graph.
@@ -97,6 +97,19 @@ impl Trainer {
         let own = s.weights().infos.iter().enumerate().filter(|(_, i)| i.node == node);
         let (param, _) = own.clone().nth(k)?;
         Some(Arc::new(s.why(param, if self.running { HASTY } else { PATIENT })))
+    }
+
+    /// Begins to try learning rates on a copy, or ends it.
+    pub(super) fn try_rates(&mut self, want: Option<Box<RatesWant>>) {
+        match (want, &self.rates) {
+            (None, _) => self.rates = None,
+            (Some(want), Some(job)) if want.serial == job.rates().want.serial => {
+                if !want.running {
+                    job.stop();
+                }
+            }
+            (Some(want), _) => self.rates = self.session.as_ref().map(|s| RatesJob::begin(s, &want)),
+        }
     }
 
     /// A second backward pass through the batch under way.

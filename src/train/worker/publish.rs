@@ -4,8 +4,8 @@ use super::trainer::Trainer;
 use crate::engine::{HASTY, Instruction, PATIENT};
 use crate::graph::NodeId;
 use crate::train::{
-    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, Record, Report, Scatter, Session, Snapshot,
-    Surface, Terms, Thumb, Want, Why,
+    AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, RatesJob, Record, Report, Scatter, Session,
+    Snapshot, Surface, Terms, Thumb, Want, Why,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -105,8 +105,6 @@ impl Trainer {
             self.rate = (now, s.steps(), (s.steps() - steps) as f64 / (now - since).as_secs_f64());
         }
         let program: Arc<[Instruction]> = s.program().into();
-        let (plan, _) = s.current();
-        let bytes = plan.bytes(size_of::<f32>());
         let budget = if self.running { HASTY } else { PATIENT };
         let finite = |r: &Report| Some(r.loss).filter(|_| r.metrics != Metrics::None || !r.loss.is_nan());
         let snapshot = Snapshot {
@@ -126,7 +124,7 @@ impl Trainer {
             record: Record { goal: self.goal.map(|((step, _), _)| step), ..self.timeline.report(s) },
             flow: s.flow(),
             at_rest: s.at_rest(),
-            bytes,
+            needs: s.needs(),
             threads: crate::engine::threads(),
             rate: s.rate(),
             clipped_norm: s.clipped_norm(),
@@ -144,6 +142,7 @@ impl Trainer {
             autograd: self.slow.autograd.clone(),
             surface: self.slow.surface.clone(),
             terms: self.want.element.map(|of| Terms { of, made: s.take_apart(of, budget) }),
+            rates: self.rates.as_ref().map(RatesJob::rates),
             into: self.want.into.and_then(|of| s.look_into(of, budget)),
             wire: self.want.wire.and_then(|w| s.wire_shot(w)),
             stops: s.stop_shots(),

@@ -4,16 +4,12 @@ use super::certifier::{Certifier, Job, Shelf};
 use super::probe::Probe;
 use super::publish::Slow;
 use super::{Command, Granularity, Notice, Speed};
-use crate::data::Dataset;
 use crate::engine::WeightMap;
-use crate::graph::Graph;
 use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
 use crate::train::session::group;
 use crate::train::stops::{self, Stops};
-use crate::train::{
-    Profile, RunState, Session, SessionError, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want,
-};
+use crate::train::{Profile, RatesJob, Session, Snapshot, SurfaceJob, Timeline, Touch, TrainConfig, Want};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +60,7 @@ pub(super) struct Trainer {
     /// Revision, batch, time and number of the latest request for certificates.
     asked: Option<(u64, u64, Instant, u64)>,
     pub(super) surface: Option<SurfaceJob>,
+    pub(super) rates: Option<RatesJob>,
     /// Whether what is dear could not be computed, as there was a command to obey.
     pub(super) unfinished: bool,
     pub(super) halt: Halt,
@@ -112,6 +109,7 @@ impl Trainer {
             certifier,
             asked: None,
             surface: None,
+            rates: None,
             unfinished: false,
             halt,
             waiting: VecDeque::new(),
@@ -255,6 +253,9 @@ impl Trainer {
                     self.profile = Profile::default();
                 }
                 let another = want.surface != self.want.surface;
+                if want.rates != self.want.rates {
+                    self.try_rates(want.rates.clone());
+                }
                 self.want = want;
                 if another {
                     self.begin_surface();
@@ -270,55 +271,6 @@ impl Trainer {
             Command::Certify => self.certify(true),
             Command::Resume(run) => self.resume(&run),
             Command::Shutdown => {}
-        }
-    }
-
-    fn load(
-        &mut self,
-        revision: u64,
-        graph: Arc<Graph>,
-        data: Option<Arc<Dataset>>,
-        config: TrainConfig,
-        weights: Option<WeightMap>,
-        fresh: bool,
-    ) {
-        let kept = if fresh || weights.is_some() { None } else { self.keep() };
-        // Another way to train a weight leaves the run as it is.
-        let same = self.session.as_ref().is_some_and(|s| s.graph().computes_as(&graph) && *s.config() == config);
-        let (old, run) = kept.unzip();
-        let run = run.flatten().filter(|_| same).map(|run| RunState { cursor: 0, ..run });
-        let old = old.or_else(|| self.session.as_ref().map(Session::export_weights)).or_else(|| self.kept.take());
-        self.session = None;
-        self.revision = revision;
-        self.config = config.clone();
-        self.base = 0;
-        self.slow = Slow::default();
-        self.reported_bad = false;
-        self.profile = Profile::default();
-        match Session::new(graph, data, config) {
-            Ok(mut s) => {
-                s.set_halt(self.halt.clone());
-                match (&weights, &old) {
-                    (Some(map), _) => _ = s.load_weights(map),
-                    (None, Some(map)) if !fresh => {
-                        _ = s.load_weights(map);
-                        _ = run.map(|run| s.resume(&run));
-                    }
-                    _ => {}
-                }
-                s.set_stops(&self.stops);
-                self.timeline.restart(&s);
-                self.session = Some(s);
-                self.begin_surface();
-            }
-            Err(error) => {
-                self.running = false;
-                // A wire is taken out and put in again: what was learned is not lost by it.
-                self.kept = weights.or(old.filter(|_| !fresh));
-                let message = error.to_string();
-                let diagnostics = if let SessionError::Problems(d) = error { d } else { Vec::new() };
-                self.notify(Notice::Failed { revision, diagnostics, message });
-            }
         }
     }
 
@@ -348,43 +300,9 @@ impl Trainer {
         self.certifier.send(Job { revision: self.revision, step, round, nodes, probe: s.probe(ROWS) });
     }
 
-    fn begin_surface(&mut self) {
+    pub(super) fn begin_surface(&mut self) {
         let wanted = self.want.surface.as_ref().zip(self.session.as_ref());
         self.surface = wanted.and_then(|(want, session)| SurfaceJob::begin(session, want));
-    }
-
-    /// The weights and the run as they are saved: where the present batch began, and how far it has come.
-    fn keep(&mut self) -> Option<(WeightMap, Option<RunState>)> {
-        let s = self.session.as_mut()?;
-        s.close();
-        let (step, cursor) = (s.steps(), if s.at_rest() { 0 } else { s.cursor() });
-        s.set_halt(Halt::default());
-        // A file knows no changes by hand; after one in mid-batch, the batch begins again with what was changed.
-        let begin = cursor > 0 && !self.timeline.changed_within(step) && self.timeline.seek(s, step, 0);
-        let mut run = s.run_state_as_of_batch();
-        let weights = s.export_weights();
-        if begin {
-            run.cursor = cursor;
-            self.timeline.seek(s, step, cursor);
-        }
-        s.set_halt(self.halt.clone());
-        Some((weights, Some(run)))
-    }
-
-    fn resume(&mut self, run: &RunState) {
-        let Some(s) = &mut self.session else { return };
-        // The record begins where the batch does.
-        let warnings = s.resume(&RunState { cursor: 0, ..run.clone() });
-        self.timeline.restart(s);
-        if s.steps() == run.step {
-            (0..run.cursor).for_each(|_| _ = self.timeline.advance(s));
-        }
-        let limit = s.config().epochs;
-        self.base = if limit > 0 { s.epoch() - s.epoch() % limit } else { 0 };
-        self.slow.at = None;
-        for what in warnings {
-            self.notify(Notice::Warned { revision: self.revision, what });
-        }
     }
 
     pub(super) fn pause(&mut self) {

@@ -1,6 +1,6 @@
 //! Which class is taken for which, on the train and the test part.
 
-use crate::train::{Metrics, class_scores, macro_score};
+use crate::train::{Metrics, class_scores, macro_auc, macro_score};
 use crate::ui::canvas::picture::short;
 use crate::ui::panel::nothing;
 use crate::ui::state::State;
@@ -17,11 +17,13 @@ pub fn ui(ui: &mut Ui, state: &State, train: &mut bool) {
         ui.selectable_value(train, true, "train");
     });
     match if *train { &snapshot.train_metrics } else { &snapshot.test_metrics } {
-        Metrics::Classes { accuracy, confusion, names } => {
-            ui.label(format!("accuracy {:.1} %   rows: true class, columns: predicted", accuracy * 100.0));
+        Metrics::Classes { accuracy, top, auc, confusion, names } => {
+            let top: String = top.iter().map(|(k, share)| format!("   top-{k} {:.1} %", share * 100.0)).collect();
+            ui.label(format!("accuracy {:.1} %{top}   rows: true class, columns: predicted", accuracy * 100.0))
+                .on_hover_text("top-k: the true class is among the k best answers");
             ScrollArea::both().auto_shrink(false).show(ui, |ui| {
                 matrix(ui, confusion, names);
-                scores(ui, confusion, names);
+                scores(ui, confusion, auc, names);
             });
         }
         Metrics::Regression { mae, rmse, mape, r2 } => {
@@ -37,20 +39,30 @@ pub fn ui(ui: &mut Ui, state: &State, train: &mut bool) {
     }
 }
 
-/// Precision, recall and F₁ of every class, and their means.
-fn scores(ui: &mut Ui, confusion: &[Vec<u32>], names: &[String]) {
+/// Precision, recall, F₁ and area under the ROC curve of every class, and their means.
+fn scores(ui: &mut Ui, confusion: &[Vec<u32>], auc: &[f64], names: &[String]) {
     let scores = class_scores(confusion);
     egui::Grid::new("class scores").striped(true).spacing([16.0, 3.0]).show(ui, |ui| {
-        for heading in ["class", "precision", "recall", "F1"] {
-            ui.weak(heading);
+        for (heading, what) in [
+            ("class", "One row for each class; the mean counts each class once"),
+            ("precision", "Of the samples said to be of the class, the share that are"),
+            ("recall", "Of the samples of the class, the share that were said to be"),
+            ("F1", "The harmonic mean of precision and recall"),
+            (
+                "AUC",
+                "Area under the ROC curve, this class against the rest: the chance that a sample of the class scores \
+                     higher than one that is not. 0.5 is guessing, 1 is perfect; it depends on no threshold",
+            ),
+        ] {
+            ui.weak(heading).on_hover_text(what);
         }
         ui.end_row();
-        let mean = macro_score(&scores);
-        let rows = names.iter().map(String::as_str).zip(&scores).chain([("mean", &mean)]);
-        for (name, s) in rows {
+        let mean = (macro_score(&scores), macro_auc(auc));
+        let rows = names.iter().map(String::as_str).zip(scores.into_iter().zip(auc.iter().copied()));
+        for (name, (s, auc)) in rows.chain([("mean", mean)]) {
             ui.label(name);
-            for x in [s.precision, s.recall, s.f1] {
-                ui.monospace(format!("{x:.3}"));
+            for x in [s.precision, s.recall, s.f1, auc] {
+                ui.monospace(if x.is_nan() { "-".to_owned() } else { format!("{x:.3}") });
             }
             ui.end_row();
         }

@@ -3,8 +3,8 @@
 use crate::ui::action::Action;
 use crate::ui::panel::stops::StopsPanel;
 use crate::ui::panel::{
-    autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, scatter, surface::SurfacePanel,
-    tape, why,
+    autograd, confusion, curve, data, decision::Decision, gradients, loss, problems, rates::RatesPanel, scatter,
+    surface::SurfacePanel, tape, why,
 };
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
@@ -41,11 +41,13 @@ pub enum PanelId {
     Stops,
     /// Why a gradient is zero or huge.
     Why,
+    /// The loss against the learning rate.
+    Rates,
 }
 
 impl PanelId {
     /// All panels in the order of the View menu.
-    pub const ALL: [PanelId; 13] = [
+    pub const ALL: [PanelId; 14] = [
         PanelId::Loss,
         PanelId::Gradients,
         PanelId::DecisionMap,
@@ -59,6 +61,7 @@ impl PanelId {
         PanelId::Surface,
         PanelId::Stops,
         PanelId::Why,
+        PanelId::Rates,
     ];
     /// The title of the tab.
     pub fn title(self) -> &'static str {
@@ -76,6 +79,7 @@ impl PanelId {
             PanelId::Surface => "Loss surface",
             PanelId::Stops => "Stops",
             PanelId::Why => "Why",
+            PanelId::Rates => "Rate range",
         }
     }
 }
@@ -88,6 +92,7 @@ pub struct Dock {
     decision: Decision,
     confusion_train: bool,
     surface: SurfacePanel,
+    rates: RatesPanel,
 }
 
 impl Default for Dock {
@@ -105,12 +110,12 @@ impl Dock {
             tiles.insert_tab_tile(panes)
         };
         use PanelId::{
-            Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Scatter, Stops, Surface, Tape,
-            Why,
+            Autograd, Confusion, Curve, Data, DecisionMap, Gradients, Loss, Problems, Rates, Scatter, Stops, Surface,
+            Tape, Why,
         };
         let left = group(&[Loss, Data, Confusion, Problems, Autograd, Why]);
         let middle = group(&[Gradients, Tape, Stops, Surface]);
-        let right = group(&[DecisionMap, Curve, Scatter]);
+        let right = group(&[DecisionMap, Curve, Scatter, Rates]);
         let root = tiles.insert_horizontal_tile(vec![left, middle, right]);
         if let Some(Tile::Container(egui_tiles::Container::Linear(l))) = tiles.get_mut(root) {
             l.shares.set_share(left, 1.35);
@@ -124,6 +129,7 @@ impl Dock {
             decision: Decision::default(),
             confusion_train: false,
             surface: SurfacePanel::default(),
+            rates: RatesPanel::default(),
         }
     }
 
@@ -162,6 +168,7 @@ impl Dock {
             decision: &mut self.decision,
             confusion_train: &mut self.confusion_train,
             surface: &mut self.surface,
+            rates: &mut self.rates,
             stops,
         };
         self.tree.ui(&mut behavior, ui);
@@ -177,6 +184,7 @@ struct Behavior<'a> {
     decision: &'a mut Decision,
     confusion_train: &'a mut bool,
     surface: &'a mut SurfacePanel,
+    rates: &'a mut RatesPanel,
     stops: &'a mut StopsPanel,
 }
 
@@ -203,6 +211,7 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Surface => self.surface.ui(ui, state, actions),
             PanelId::Stops => self.stops.ui(ui, state, actions),
             PanelId::Why => why::ui(ui, state, actions),
+            PanelId::Rates => self.rates.ui(ui, state, actions),
         });
         UiResponse::None
     }

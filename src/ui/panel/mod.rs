@@ -13,6 +13,7 @@ pub mod into;
 mod loss;
 mod palette;
 mod problems;
+mod rates;
 mod scatter;
 mod scrub;
 mod stops;

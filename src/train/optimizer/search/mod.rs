@@ -110,14 +110,26 @@ fn largest<S: Scalar>(data: &[S]) -> f64 {
     data.iter().fold(0.0, |most: f64, x| most.max(x.to64().abs()))
 }
 
+impl Settings {
+    fn of(method: Method, p: &[f64; MOST]) -> Self {
+        match method {
+            Method::Lbfgs => lbfgs::settings(p),
+            Method::Conjugate => conjugate::settings(p),
+        }
+    }
+}
+
+/// Numbers that a search keeps for each number of the weights, at most.
+pub fn buffers(method: Method, p: &[f64; MOST]) -> usize {
+    let set = Settings::of(method, p);
+    3 + 2 * usize::from(set.curvature.is_some()) + 2 * set.history
+}
+
 impl<S: Scalar> Search<S> {
     /// A search at its start for `elements` weights.
     pub fn new(method: Method, p: &[f64; MOST], elements: usize) -> Self {
         let blank = || vec![S::zero(); elements];
-        let set = match method {
-            Method::Lbfgs => lbfgs::settings(p),
-            Method::Conjugate => conjugate::settings(p),
-        };
+        let set = Settings::of(method, p);
         let ends = if set.curvature.is_some() { [blank(), blank()] } else { [Vec::new(), Vec::new()] };
         Search {
             method,

@@ -3,6 +3,7 @@
 mod mathematics;
 mod parameters;
 mod tensors;
+mod tuning;
 mod whatif;
 mod wiring;
 
@@ -79,6 +80,7 @@ impl Inspector {
         mathematics::ui(ui, node, spec, state, &theme);
         mathematics::fan_out(ui, node, state, &theme);
         parameters::ui(ui, node, spec, state, actions);
+        tuning::ui(ui, node, state, actions);
         wiring::ui(ui, node, spec, state, actions);
         whatif::ui(ui, node, state, actions);
         self.tensors.ui(ui, node, state, actions);
@@ -160,6 +162,16 @@ fn overview(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::ShowTraining);
     }
     stops::list(ui, state, actions);
+    if let Some(s) = &state.snapshot {
+        heading(ui, "Memory");
+        let [batch, weights] = s.needs.text();
+        ui.label(batch).on_hover_text(
+            "Known before anything runs. Every value and gradient of a batch is kept until the next one, so that you can \
+             look at all of them whenever you stop; the last figure is what an order that keeps nothing longer than needed \
+             could do with",
+        );
+        ui.label(weights);
+    }
     heading(ui, "How to");
     for line in [
         "Space trains and pauses.",
