@@ -10,6 +10,8 @@ use std::process::Command;
 
 #[path = "cli/stops.rs"]
 mod stops;
+#[path = "cli/why.rs"]
+mod why;
 
 /// A folder with the shipped projects, in which commands are run.
 struct Shell(tempfile::TempDir);

@@ -3,7 +3,7 @@
 
 use chainrule::engine::PATIENT;
 use chainrule::graph::{Edit, NodeId, Tuning};
-use chainrule::ops::Value;
+use chainrule::ops::{Inputs, Kind, Value, catalogue::CATALOGUE};
 use chainrule::project;
 use chainrule::train::{Cause, Session, TrainConfig, Verdict, Why};
 use std::path::Path;
@@ -162,7 +162,8 @@ fn frozen_unconnected_and_penalised_parameters_are_told() {
     let why = ask(&s, "parameter 2.value");
     assert_eq!(why.guilty.as_ref().map(|f| f.cause), Some(Cause::PenaltyOnly), "{why:#?}");
     assert!(
-        why.sentence.contains("only the penalty") && why.sentence.contains("no data loss depends on it"),
+        why.sentence.contains("only the penalty \"l2 penalty 1\" reaches")
+            && why.sentence.contains("no data loss depends on it"),
         "{}",
         why.sentence
     );
@@ -272,4 +273,59 @@ fn a_thousand_nodes_and_countless_paths_stay_fast() {
     assert_eq!(why.hidden, 2f64.powi(100) - 6.0);
     assert!(why.routes.windows(2).all(|w| w[0].brings >= w[1].brings) && why.exact);
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}
+
+/// One node of `kind` on parameters of these shapes, into the squared error against zeros; none if they do not fit.
+fn alone(kind: &'static Kind, shapes: &[&[i64]]) -> Option<Session<f32>> {
+    let mut n = net();
+    let inputs: Vec<NodeId> = shapes.iter().map(|s| n.parameter(s)).collect();
+    let node = n.add(kind.spec.id, &[], &inputs);
+    if !kind.spec.is_loss() {
+        let shape = n.0.infer(None, None).shape(node)?.concrete(1);
+        let shape: Vec<i64> = shape.iter().map(|d| *d as i64).collect();
+        let y = n.constant(&shape, 0.0);
+        n.add("mse_loss", &[], &[node, y]);
+    }
+    let mut s = Session::new(Arc::new(n.0), None, TrainConfig::default()).ok()?;
+    for (pin, id) in inputs.into_iter().enumerate() {
+        let whole = kind.spec.no_grad.contains(&pin);
+        fill(&mut s, id, "value", |i| if whole { (i % 2) as f64 } else { 0.1 + 0.07 * (i % 11) as f64 });
+    }
+    Some(s)
+}
+
+#[test]
+fn every_kind_of_the_catalogue_can_stand_on_a_path() {
+    let shapes: [&[i64]; 7] = [&[4, 3], &[2, 2, 6, 6], &[2, 3, 4], &[4], &[], &[4, 4], &[4, 1]];
+    let mut seen = 0;
+    for kind in CATALOGUE {
+        let pins = match kind.spec.inputs {
+            Inputs::Fixed(names) => names.len(),
+            Inputs::Variadic(_) => 2,
+        };
+        if pins == 0 {
+            continue;
+        }
+        let tried =
+            shapes.iter().map(|s| vec![*s; pins]).chain([vec![&[4, 3][..], &[4][..]], vec![&[4, 3][..], &[3, 2][..]]]);
+        let Some(s) = tried.filter(|t| t.len() == pins).find_map(|t| alone(kind, &t)) else {
+            panic!("no shapes fit {}", kind.spec.id)
+        };
+        seen += 1;
+        for (k, info) in s.weights().infos.iter().enumerate().filter(|(_, i)| !i.buffer) {
+            let why = s.why(k, PATIENT).expect("an answer");
+            let about = format!("{}: {} {why:#?}", kind.spec.id, info.label);
+            for r in why.routes.iter().filter(|r| r.brings > 0.0) {
+                let product: f64 = r.legs.iter().map(|l| l.factor().expect("a factor")).product();
+                assert!((product - r.product()).abs() <= 1e-4 * product, "{about}");
+            }
+            let sum: f64 = why.routes.iter().map(|r| r.brings).sum();
+            assert!(why.norm <= sum * 1.0001 + 1e-12, "paths bring less than there is: {about}");
+            if why.verdict == Verdict::Zero {
+                let found = why.guilty.expect(&about);
+                assert!(!found.text.is_empty() && !why.advice.is_empty(), "{about}");
+            }
+        }
+    }
+    assert!(seen > 70, "{seen} kinds were tried");
 }

@@ -8,6 +8,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 #[path = "window/autograd.rs"]
 mod autograd;
+#[path = "window/patch.rs"]
+mod patch;
 #[path = "window/scrub.rs"]
 mod scrub;
 #[path = "window/why.rs"]

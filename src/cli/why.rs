@@ -42,6 +42,11 @@ pub fn print(session: &Session<f32>, text: &str, out: &mut dyn Write) -> Result<
 
 fn legs(route: &Route, label: &str, out: &mut dyn Write) -> Result<()> {
     let n = route.legs.len();
+    let title = |k: usize| match k + 1 == n {
+        true => format!("{} → {label}", route.legs[k].name),
+        false => route.legs[k].name.clone(),
+    };
+    let width = (0..n).map(|k| title(k).chars().count()).max().unwrap_or(0).min(40);
     for (k, leg) in route.legs.iter().enumerate() {
         let guilty = route.guilty == Some(k);
         let skipped = n > 2 * ENDS && (ENDS..n - ENDS).contains(&k);
@@ -53,14 +58,19 @@ fn legs(route: &Route, label: &str, out: &mut dyn Write) -> Result<()> {
         }
         let factor = leg.factor().map_or_else(|| "—".to_owned(), |f| format!("× {}", short(f)));
         let leaves = leg.leaves.map_or_else(|| "—".to_owned(), short);
-        let to = if leg.pin.is_none() { format!(" → {label}") } else { String::new() };
         let mark = if guilty { '*' } else { ' ' };
         let note = leg.finding.as_ref().map_or_else(String::new, |f| format!("  {}", f.short));
-        writeln!(out, "        {mark} {:<24} {factor:>12}  leaves {leaves:>10}{note}", format!("{}{to}", leg.name))?;
+        writeln!(out, "        {mark} {:<width$} {factor:>11}  leaves {leaves:>10}{note}", title(k))?;
     }
     Ok(())
 }
 
 fn short(x: f64) -> String {
-    if x != 0.0 && !(1e-3..1e5).contains(&x.abs()) { format!("{x:.2e}") } else { format!("{x:.4}") }
+    if x == 0.0 {
+        "0".to_owned()
+    } else if !(1e-3..1e5).contains(&x.abs()) {
+        format!("{x:.2e}")
+    } else {
+        format!("{x:.4}")
+    }
 }

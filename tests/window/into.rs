@@ -12,7 +12,7 @@ fn place(h: &Harness<'_, App>) -> Option<IntoRef> {
     h.state().state().into
 }
 
-fn shot(h: &Harness<'_, App>) -> IntoShot {
+pub fn shot(h: &Harness<'_, App>) -> IntoShot {
     let snapshot = h.state().state().snapshot.clone().expect("a snapshot");
     let shot = snapshot.into.clone().expect("an instruction is open");
     assert_eq!(Some(shot.of), place(h), "the worker reports what is opened");
@@ -20,7 +20,7 @@ fn shot(h: &Harness<'_, App>) -> IntoShot {
 }
 
 /// Opens the first instruction of this phase of a node.
-fn open(h: &mut Harness<'_, App>, name: &str, phase: Phase) {
+pub fn open(h: &mut Harness<'_, App>, name: &str, phase: Phase) {
     for _ in 0..40 {
         let s = h.state().state().snapshot.clone().expect("a snapshot");
         let next = s.program[if s.at_rest { 0 } else { s.cursor }];

@@ -13,6 +13,7 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
     let data_alive = why.routes.iter().any(|r| !r.penalty && r.brings > 0.0);
     let penalty = why.routes.iter().find(|r| r.penalty && r.brings > 0.0);
     let of = |r: &Route| r.guilty.and_then(|g| r.legs[g].finding.clone());
+    let mut advice = None;
     why.guilty = match (why.verdict, best) {
         _ if frozen => {
             let text = format!("{label} is frozen: no gradient is computed for it and no step moves it");
@@ -24,12 +25,15 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
         }
         _ if penalty.is_some() && !data_alive => {
             let by = penalty.map_or("", |r| r.legs[0].name.as_str());
-            let cut = why.routes.iter().find(|r| !r.penalty).and_then(of);
-            let rest = cut.map_or_else(
-                || ", and no data loss depends on it".into(),
-                |f| format!("; from the data nothing comes, as {}", f.text),
-            );
-            Some(whole(Cause::PenaltyOnly, "λ only", format!("only the penalty {by} reaches {label}{rest}")))
+            let text = format!("of all losses only the penalty \"{by}\" reaches {label}");
+            Some(match why.routes.iter().find(|r| !r.penalty).and_then(of) {
+                Some(cut) => {
+                    advice = Some(cut.cause.advice());
+                    let text = format!("{text}; from the data nothing comes, as {}", cut.text);
+                    Finding { cause: Cause::PenaltyOnly, short: format!("λ only: {}", cut.short), text, ..cut }
+                }
+                None => whole(Cause::PenaltyOnly, "λ only", format!("{text}, and no data loss depends on it")),
+            })
         }
         (Verdict::Usual, _) => None,
         // What no path lacks, and is not there in the end, has cancelled.
@@ -48,7 +52,10 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
     };
     let verdict = why.verdict.words();
     (why.sentence, why.advice) = match &why.guilty {
-        Some(f) => (format!("The gradient of {label} {verdict}{figures}: {}.", f.text), f.cause.advice().to_owned()),
+        Some(f) => (
+            format!("The gradient of {label} {verdict}{figures}: {}.", f.text),
+            advice.unwrap_or_else(|| f.cause.advice()).to_owned(),
+        ),
         None => {
             let note = best.and_then(|r| {
                 let all = r.legs.iter().filter_map(|l| Some((l.factor()?, &l.name)));

@@ -89,9 +89,10 @@ fn verdict(ui: &mut Ui, why: &Why, theme: &Theme, actions: &mut Vec<Action>) {
     };
     Frame::new().fill(theme.card).corner_radius(4).inner_margin(Margin::same(8)).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        ui.label(RichText::new(&why.sentence).font(theme::sans(13.0)).color(theme.text));
+        let size = if ui.available_width() < 380.0 { 12.0 } else { 13.0 };
+        ui.label(RichText::new(&why.sentence).font(theme::sans(size)).color(theme.text));
         if !why.advice.is_empty() {
-            ui.label(RichText::new(&why.advice).font(theme::sans(12.0)).color(theme.dim));
+            ui.label(RichText::new(&why.advice).font(theme::sans(size - 1.0)).color(theme.dim));
         }
         if let Some(f) = &why.guilty {
             let text = RichText::new(&f.short).font(theme::bold(12.0)).color(colour);
@@ -125,7 +126,8 @@ fn path(ui: &mut Ui, why: &Why, k: usize, route: &Route, state: &State, theme: &
     let about = if why.exact { "" } else { "≈ " };
     let text = format!("{about}{}   {way}", short(route.brings));
     let line = Button::selectable(chosen, RichText::new(text).font(theme::mono(11.0)).color(theme.text)).truncate();
-    let r = ui.add_sized([ui.available_width(), 22.0], line).accessible_name(format!("path {}", k + 1));
+    let r = ui.with_layout(Layout::top_down_justified(Align::LEFT), |ui| ui.add(line)).inner;
+    let r = r.accessible_name(format!("path {}", k + 1));
     let tip = format!(
         "brings {:.4e} = seed {} · product of {n} factors {:.4e}\nClick: lights this path on the canvas and selects the node to blame, or the parameter's.",
         route.brings,
