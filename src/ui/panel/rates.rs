@@ -38,7 +38,8 @@ impl RatesPanel {
         ui.horizontal_wrapped(|ui| {
             self.controls(ui, state, running, actions);
             if let Some(rates) = &rates {
-                ui.weak(format!("{} of {} batches", points.len(), rates.want.steps));
+                ui.weak(format!("{}/{}", points.len(), rates.want.steps))
+                    .on_hover_text("Batches done; the test ends early where the loss runs away");
             }
             if let Some(rate) = found {
                 use_rate(ui, state, rate, actions);
@@ -49,9 +50,8 @@ impl RatesPanel {
         let Some(rates) = rates.filter(|_| !points.is_empty()) else {
             return nothing(
                 ui,
-                "The loss against the learning rate: one batch for each rate, from small to large, on a copy of the \
-                 weights as they are now. The run itself stays as it is. Where the curve falls most steeply a step does \
-                 most; where it rises the rate is too large.",
+                "The loss against the learning rate, one batch each, on a copy: the run stays as it is. Where the curve \
+                 falls most steeply a step does most.",
             );
         };
         plot(ui, state, &rates, &points, found);
@@ -110,9 +110,10 @@ fn use_rate(ui: &mut Ui, state: &State, rate: f64, actions: &mut Vec<Action>) {
 fn plot(ui: &mut Ui, state: &State, rates: &Rates, points: &[[f64; 2]], found: Option<f64>) {
     let theme = Theme::of(ui.ctx());
     let place = |p: &[f64; 2]| [p[0].log10(), p[1]];
-    let plot = Plot::new("rates plot")
+    // In a narrow panel the legend would cover the curve; the lines say what they are when pointed at.
+    let roomy = ui.available_width() > 360.0 && ui.available_height() > 120.0;
+    let mut plot = Plot::new("rates plot")
         .height(ui.available_height().max(40.0))
-        .legend(Legend::default())
         .grid_color(theme.line)
         .y_axis_min_width(44.0)
         .allow_scroll(false)
@@ -128,6 +129,9 @@ fn plot(ui: &mut Ui, state: &State, rates: &Rates, points: &[[f64; 2]], found: O
             }
             HoverPosition::Elsewhere { .. } => None,
         });
+    if roomy {
+        plot = plot.legend(Legend::default().position(egui_plot::Corner::LeftBottom));
+    }
     let present = state.document().train.optimizer.lr();
     plot.show(ui, |p| {
         let raw: Vec<[f64; 2]> = points.iter().filter(|p| p[1].is_finite()).map(place).collect();
