@@ -150,6 +150,8 @@ fn measure(w: &Workload, seconds: f64) -> Vec<f64> {
     let mut weights = Weights::<f32>::init(&w.graph, &inference, 0);
     let plan = Plan::new(&w.graph, &inference, &weights, w.batch).expect("a plan");
     let mut pass = Pass::new(&plan);
+    // As training at full speed does; PyTorch computes no gradient of the data either.
+    pass.set_lean(true);
     let mut moves = Moves::new(&w.rule, weights.values.len(), weights.infos.len());
     let mut rng = stream(1, 0);
     let len = w.batch * w.features.iter().product::<usize>();

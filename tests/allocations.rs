@@ -58,22 +58,22 @@ fn the_counter_counts() {
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
 }
 
-/// Projects with matrix products large enough for the gemm crate, which packs into memory of its own at every call:
-/// name and most allocations per step, which depend on the processor. This list must only shrink.
-const PACKED: &[(&str, usize)] = &[("digits", 32), ("lenet", 32), ("resnet", 32), ("autoencoder", 64)];
-
 #[test]
 fn no_step_of_any_shipped_project_allocates() {
     for (name, _) in chainrule::project::templates::shipped() {
         let mut s = session(name, |_| ());
-        // The ends of two epochs, so that every buffer for evaluation is there.
-        while s.epoch() < 2 {
-            s.step();
-        }
         let steps = s.batches().saturating_sub(1).clamp(1, 20);
-        let n = allocations(|| (0..steps).for_each(|_| _ = s.step()));
-        let packed = PACKED.iter().find(|p| p.0 == *name).map_or(0, |p| p.1);
-        assert!(n <= packed * steps, "{name}: {n} allocations in {steps} steps");
+        // As the program trains: on a thread of the pool.
+        let n = chainrule::engine::inside(true, || {
+            // The ends of two epochs, so that every buffer for evaluation is there.
+            while s.epoch() < 2 {
+                s.step();
+            }
+            // Which thread does what differs from step to step, so that one may need its largest buffer late.
+            (0..10).map(|_| allocations(|| (0..steps).for_each(|_| _ = s.step()))).min()
+        });
+        let n = n.unwrap_or_default();
+        assert_eq!(n, 0, "{name}: allocations in {steps} steps");
     }
 }
 

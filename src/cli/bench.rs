@@ -87,6 +87,7 @@ fn measure(session: &mut Session<f32>, threads: usize, seconds: f64, profile: &m
         let mut profile = profile;
         while begin.elapsed() < limit {
             let start = Instant::now();
+            session.set_lean(true);
             let report = match profile.as_deref_mut() {
                 Some(p) => session.step_timed(p),
                 None => session.step(),

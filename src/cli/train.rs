@@ -136,6 +136,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let started = Instant::now();
     let mut progress = Progress::new(epochs, session.batches());
     while session.epoch() < epochs {
+        session.set_lean(true);
         let report = session.step();
         if let Some(bad) = report.bad {
             progress.bar.abandon();

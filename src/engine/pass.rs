@@ -53,6 +53,7 @@ pub struct Pass<S> {
     bad: Option<Bad>,
     mode: Mode,
     draw: u64,
+    lean: bool,
 }
 
 type Many<T> = SmallVec<[T; 16]>;
@@ -71,7 +72,14 @@ impl<S: Precision> Pass<S> {
             bad: None,
             mode: Mode::Train,
             draw: 0,
+            lean: false,
         }
+    }
+
+    /// Leaves out gradients that reach no trained weight, those of the data above all, while nobody looks at them. All
+    /// other numbers keep their bits.
+    pub fn set_lean(&mut self, lean: bool) {
+        self.lean = lean;
     }
 
     /// Sets what the pass is for; training if nothing is said.
@@ -247,6 +255,9 @@ impl<S: Precision> Pass<S> {
     fn backward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
         let step = &plan.steps[at];
         let Some(own) = step.grad.clone() else { return };
+        if self.lean && step.spare {
+            return;
+        }
         let first = step.pins.iter().flatten().map(|r| r.start).min().unwrap_or(self.grads.len());
         let (below, above) = self.grads.split_at_mut(first);
         let values = &self.values;
@@ -255,8 +266,9 @@ impl<S: Precision> Pass<S> {
         let mut grad_inputs: Many<Option<ViewMut<S>>> = SmallVec::new();
         let mut rest = above;
         let mut start = first;
-        for (pin, shape) in step.pins.iter().zip(&step.input_shapes) {
-            grad_inputs.push(pin.as_ref().map(|r| {
+        for ((pin, source), shape) in step.pins.iter().zip(&step.inputs).zip(&step.input_shapes) {
+            let wanted = pin.as_ref().filter(|_| !self.lean || !plan.spares(*source));
+            grad_inputs.push(wanted.map(|r| {
                 let (_, tail) = std::mem::take(&mut rest).split_at_mut(r.start - start);
                 let (data, tail) = tail.split_at_mut(r.len());
                 rest = tail;
@@ -288,6 +300,9 @@ impl<S: Precision> Pass<S> {
         let step = &plan.steps[at];
         for (number, (pin, source)) in step.pins.iter().zip(&step.inputs).enumerate() {
             let Some(pin) = pin else { continue };
+            if self.lean && plan.spares(*source) {
+                continue;
+            }
             if self.bad.is_none() {
                 let (node, phase, input) = (step.id, Phase::Backward, Some(number));
                 let bad = first_bad(&self.grads[pin.clone()]);
@@ -345,6 +360,13 @@ impl<S: Precision> Pass<S> {
         let step = &plan.steps[*plan.index.get(&node)?];
         let region = step.pins.get(pin)?.clone()?;
         let shape = step.input_shapes.get(pin)?;
+        // A pass that leaves it out counts no arrival; later ones find it computed anew.
+        if let Some(Source::Value(from)) = step.inputs.get(pin)
+            && plan.steps[*from].spare
+            && self.arrived[*from] == 0
+        {
+            return None;
+        }
         self.done(plan, node, Phase::Backward).then(|| View { shape, data: &self.grads[region] })
     }
 

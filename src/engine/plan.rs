@@ -103,6 +103,8 @@ pub(super) struct Step {
     pub awaited: usize,
     /// Whether the region of the gradient is its own, into which contributions are added.
     pub adds: bool,
+    /// Whether ∂L/∂output reaches no trained weight.
+    pub spare: bool,
     pub loss_weight: f64,
     /// Floating-point operations of the forward pass.
     pub flops: u64,
@@ -127,6 +129,9 @@ pub struct Plan {
 
 /// Elements above which memory is asked for before gradients are laid out.
 const MOST: usize = 1 << 32;
+
+/// Floating-point operations of a node from which other threads take part.
+const BUSY: u64 = 1 << 19;
 
 impl Plan {
     /// Lays out the program for batches of `batch` samples.
@@ -181,7 +186,7 @@ impl Plan {
         let len: usize = shape.iter().product();
         let saved = inferred.saved.as_ref().map_or(0, |s| s.len(batch));
         let own = |name: &str| self.infos.iter().position(|i| i.node == id && i.name == name);
-        let (buffers, weights) =
+        let (buffers, weights): (Vec<usize>, Vec<usize>) =
             inferred.weights.iter().filter_map(|w| own(w.name)).partition(|k| self.infos[*k].buffer);
         let inputs: Vec<Source> = if kind.spec.role == Role::Penalty {
             let over = params.nodes("over");
@@ -199,6 +204,8 @@ impl Plan {
             .collect();
         self.index.insert(id, self.steps.len());
         let loss_weight = params.get("loss_weight").map_or(1.0, |_| params.float("loss_weight"));
+        let reaches = |s: &Source| matches!(*s, Source::Value(k) if !self.steps[k].spare);
+        let spare = !inputs.iter().any(reaches) && !weights.iter().any(|k: &usize| self.infos[*k].trained());
         self.steps.push(Step {
             id,
             kind,
@@ -214,6 +221,7 @@ impl Plan {
             grad: None,
             awaited: 0,
             adds: false,
+            spare,
             loss_weight,
             flops: inferred.flops.saturating_mul(batch as u64),
         });
@@ -276,6 +284,11 @@ impl Plan {
         range
     }
 
+    /// Whether the gradient at such an input reaches no trained weight.
+    pub(super) fn spares(&self, source: Source) -> bool {
+        matches!(source, Source::Value(k) if self.steps[k].spare)
+    }
+
     fn write_program(&mut self) {
         let is_loss = |s: &Step| s.kind.spec.is_loss();
         let at = |phase, s: &Step| Instruction { phase, node: s.id, param: None };
@@ -308,6 +321,10 @@ impl Plan {
         self.program = program;
     }
 
+    /// Whether some kernels are long enough to call in other threads.
+    pub fn busy(&self) -> bool {
+        self.steps.iter().any(|s| s.flops >= BUSY)
+    }
     /// Samples per batch.
     pub fn batch(&self) -> usize {
         self.batch

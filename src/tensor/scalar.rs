@@ -1,7 +1,6 @@
 //! The two number types the engine runs in.
 
 use crate::tensor::kernels::lanes::Lanes;
-use crate::tensor::kernels::matmul::{Mat, gemm_checked};
 use ndarray::NdFloat;
 use std::cell::RefCell;
 
@@ -17,13 +16,6 @@ pub trait Scalar: NdFloat + std::iter::Sum + Default + Lanes {
     fn index(self, n: usize) -> Option<usize> {
         let x = self.to64();
         (x >= 0.0 && x < n as f64 && x.fract() == 0.0).then_some(x as usize)
-    }
-    /// `out = a · b` with `a` m×k, `b` k×n and `out` m×n row-major, on one thread or on all.
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes demand.
-    fn gemm(m: usize, k: usize, n: usize, a: Mat<Self>, b: Mat<Self>, out: &mut [Self], parallel: bool) {
-        gemm_checked(m, k, n, a, b, out, Self::zero(), Self::one(), parallel);
     }
     /// Calls `f` with the buffers that this thread keeps for later use.
     fn shelf<R>(f: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R;

@@ -9,7 +9,8 @@ use crate::ops::{
     Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Inputs, Made, Mode, ParamKind,
     ParamSpec, Part, Reads, Role, Spec, Value, WeightSpec,
 };
-use crate::tensor::kernels::simd::vectorised;
+use crate::tensor::kernels::batch::Channels;
+use crate::tensor::kernels::scratch;
 use crate::tensor::{Dim, Init, Scalar, Shape};
 
 /// What the kinds say of themselves; they differ in the inputs they take.
@@ -76,85 +77,38 @@ pub fn infer(ctx: &InferCtx, ranks: &[usize], wanted: &str) -> Result<Inferred, 
     Ok(Inferred { output: x.clone(), weights, saved, flops: 8 * x.per_sample() as u64 })
 }
 
-/// Lengths of an N×C×L view, and the runs of one channel in it.
-struct Layout {
-    samples: usize,
-    channels: usize,
-    run: usize,
-}
-
-impl Layout {
-    fn of(shape: &[usize]) -> Self {
-        Layout { samples: shape[0], channels: shape[1], run: shape[2..].iter().product() }
-    }
-    /// Numbers per channel.
-    fn count(&self) -> usize {
-        self.samples * self.run
-    }
-    /// The runs of channel `c`.
-    fn runs(&self, c: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
-        let (run, step) = (self.run, self.channels * self.run);
-        (0..self.samples).map(move |n| n * step + c * run..n * step + (c + 1) * run)
-    }
-}
-
-/// The sum of `f(i)` over the runs of channel `c`, in double precision.
-fn sum<S: Scalar>(layout: &Layout, c: usize, f: impl Fn(usize) -> S) -> f64 {
-    vectorised(
-        #[inline(always)]
-        || {
-            let mut lanes = [0.0; 8];
-            for run in layout.runs(c) {
-                for (k, i) in run.enumerate() {
-                    lanes[k % 8] += f(i).to64();
-                }
-            }
-            lanes.iter().sum()
-        },
-    )
-}
-
 pub fn forward<S: Scalar>(ctx: &mut Forward<S>) {
     let x = &ctx.inputs[0];
-    let layout = Layout::of(x.shape);
-    let count = layout.count();
+    let layout = Channels::of(x.shape);
+    let count = layout.count() as f64;
     let (eps, momentum) = (ctx.params.float("eps"), ctx.params.float("momentum"));
     let (means, scales) = ctx.saved.split_at_mut(layout.channels);
-    for c in 0..layout.channels {
-        let (mean, var) = if ctx.mode == Mode::Train {
-            let mean = sum(&layout, c, |i| x.data[i]) / count as f64;
-            let centre = S::of(mean);
-            let squares = sum(&layout, c, |i| (x.data[i] - centre) * (x.data[i] - centre));
-            let var = squares / count as f64;
-            if let [running_mean, running_var] = &mut *ctx.buffers {
+    let mut keep = |c: usize, mean: f64, var: f64| {
+        (means[c], scales[c]) = (S::of(mean), S::of(1.0 / (var + eps).sqrt()));
+    };
+    if ctx.mode == Mode::Train {
+        let buffers = &mut *ctx.buffers;
+        layout.moments(x.data, |c, mean, squares| {
+            keep(c, mean, squares / count);
+            if let [running_mean, running_var] = buffers {
                 // PyTorch keeps the unbiased variance.
-                let unbiased = squares / (count as f64 - 1.0).max(1.0);
+                let unbiased = squares / (count - 1.0).max(1.0);
                 let mixed = |old: S, new: f64| S::of((1.0 - momentum) * old.to64() + momentum * new);
                 running_mean.data[c] = mixed(running_mean.data[c], mean);
                 running_var.data[c] = mixed(running_var.data[c], unbiased);
             }
-            (mean, var)
-        } else {
-            let kept = |k: usize| ctx.buffers.get(k).map_or(0.0, |b| b.data[c].to64());
-            (kept(0), kept(1))
-        };
-        let scale = 1.0 / (var + eps).sqrt();
-        let (mean, scale) = (S::of(mean), S::of(scale));
-        (means[c], scales[c]) = (mean, scale);
-        let [gamma, beta] = match ctx.weights {
-            [gamma, beta] => [gamma.data[c], beta.data[c]],
-            _ => [S::one(), S::zero()],
-        };
-        vectorised(
-            #[inline(always)]
-            || {
-                for run in layout.runs(c) {
-                    for (x, z) in x.data[run.clone()].iter().zip(&mut ctx.output.data[run]) {
-                        *z = gamma * ((*x - mean) * scale) + beta;
-                    }
-                }
-            },
-        );
+        });
+    } else {
+        let kept = |k: usize, c: usize| ctx.buffers.get(k).map_or(0.0, |b| b.data[c].to64());
+        (0..layout.channels).for_each(|c| keep(c, kept(0, c), kept(1, c)));
+    }
+    let both = [x.data; 2];
+    match ctx.weights {
+        [gamma, beta] => {
+            let weights = [&*means, &*scales, gamma.data, beta.data];
+            layout.each(weights, both, ctx.output.data, |[m, s, g, b], x, _| g * ((x - m) * s) + b);
+        }
+        _ => layout.each([&*means, &*scales], both, ctx.output.data, |[m, s], x, _| (x - m) * s),
     }
 }
 
@@ -175,37 +129,31 @@ pub fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
 
 pub fn backward<S: Scalar>(ctx: &mut Backward<S>) {
     let (x, delta) = (ctx.inputs[0].data, ctx.grad_output.data);
-    let layout = Layout::of(ctx.grad_output.shape);
+    let layout = Channels::of(ctx.grad_output.shape);
     let (means, scales) = ctx.saved.split_at(layout.channels);
-    for c in 0..layout.channels {
-        let (mean, scale) = (means[c], scales[c]);
-        let sum_delta = sum(&layout, c, |i| delta[i]);
-        let sum_hat = sum(&layout, c, |i| delta[i] * ((x[i] - mean) * scale));
-        if let [gamma, beta] = &mut *ctx.grad_weights {
-            if let Some(g) = gamma {
-                g.data[c] = S::of(sum_hat);
-            }
-            if let Some(b) = beta {
-                b.data[c] = S::of(sum_delta);
-            }
-        }
-        let Some(gx) = &mut ctx.grad_inputs[0] else { continue };
-        let factor = scale * ctx.weights.first().map_or(S::one(), |g| g.data[c]);
-        let (flat, along) = if ctx.mode == Mode::Train {
-            (S::of(sum_delta / layout.count() as f64), S::of(sum_hat / layout.count() as f64))
-        } else {
-            (S::zero(), S::zero())
-        };
-        vectorised(
-            #[inline(always)]
-            || {
-                for run in layout.runs(c) {
-                    let cells = gx.data[run.clone()].iter_mut().zip(&delta[run.clone()]).zip(&x[run]);
-                    for ((g, d), x) in cells {
-                        *g = factor * (*d - flat - (*x - mean) * scale * along);
-                    }
+    scratch::with(3 * layout.channels, |terms: &mut [S]| {
+        let (flat, rest) = terms.split_at_mut(layout.channels);
+        let (along, factor) = rest.split_at_mut(layout.channels);
+        layout.gradients([x, delta], [means, scales], |c, sum_delta, sum_hat| {
+            if let [gamma, beta] = &mut *ctx.grad_weights {
+                if let Some(g) = gamma {
+                    g.data[c] = S::of(sum_hat);
                 }
-            },
-        );
-    }
+                if let Some(b) = beta {
+                    b.data[c] = S::of(sum_delta);
+                }
+            }
+            let count = layout.count() as f64;
+            (flat[c], along[c]) = (S::of(sum_delta / count), S::of(sum_hat / count));
+            factor[c] = scales[c] * ctx.weights.first().map_or(S::one(), |g| g.data[c]);
+        });
+        let Some(gx) = &mut ctx.grad_inputs[0] else { return };
+        let data = [delta, x];
+        if ctx.mode == Mode::Train {
+            let weights = [means, scales, flat, along, factor];
+            layout.each(weights, data, gx.data, |[m, s, flat, along, k], d, x| k * (d - flat - (x - m) * s * along));
+        } else {
+            layout.each([&*factor], data, gx.data, |[k], d, _| k * d);
+        }
+    });
 }

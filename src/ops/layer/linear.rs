@@ -9,7 +9,8 @@ use crate::ops::{
     Backward, Category, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inner, Inputs, Made, Op, ParamKind,
     ParamSpec, Part, Place, Reads, Role, Spec, Value, WeightSpec,
 };
-use crate::tensor::kernels::{matmul::Mat, matmul::matmul, reduce, simd};
+use crate::tensor::kernels::matmul::{Mat, affine, matmul};
+use crate::tensor::kernels::reduce;
 use crate::tensor::{Dim, Scalar};
 
 /// See the module.
@@ -90,19 +91,7 @@ impl Op for Linear {
         let (rows, inputs) = ctx.inputs[0].rows_cols();
         let (_, outputs) = ctx.output.rows_cols();
         let (x, w) = (Mat::rows(ctx.inputs[0].data, inputs), Mat::transposed(ctx.weights[0].data, inputs));
-        matmul(rows, inputs, outputs, x, w, ctx.output.data);
-        if let Some(b) = ctx.weights.get(1) {
-            simd::vectorised(
-                #[inline(always)]
-                || {
-                    for row in ctx.output.data.chunks_exact_mut(outputs) {
-                        for (z, b) in row.iter_mut().zip(b.data) {
-                            *z += *b;
-                        }
-                    }
-                },
-            );
-        }
+        affine(rows, inputs, outputs, x, w, ctx.weights.get(1).map(|b| b.data), ctx.output.data);
     }
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {

@@ -95,6 +95,34 @@ pub(super) fn cut<S: Scalar>(parallel: bool, data: &mut [S], len: usize, f: impl
     }
 }
 
+/// Calls `f` for pieces of tensors of one length, several of which may be empty, and adds up what it returns in a tree
+/// whose form depends on the length only. `f` must not depend on the cut.
+pub fn pieces<S: Scalar, const K: usize>(
+    out: &mut [S],
+    a: &[S],
+    kept: [&mut [S]; K],
+    f: &(impl Fn(&mut [S], &[S], [&mut [S]; K]) -> [f64; 2] + Sync),
+) -> [f64; 2] {
+    let n = out.len();
+    if n <= CHUNK {
+        return f(out, a, kept);
+    }
+    let middle = (n / 2).next_multiple_of(CHUNK);
+    let (out, above) = out.split_at_mut(middle);
+    let (a, a_above) = a.split_at(middle);
+    let mut kept_above: [&mut [S]; K] = std::array::from_fn(|_| &mut [][..]);
+    let mut k = 0;
+    let kept = kept.map(|b| {
+        let (low, high) = b.split_at_mut(middle.min(b.len()));
+        kept_above[k] = high;
+        k += 1;
+        low
+    });
+    let (low, high) = (|| pieces(out, a, kept, f), || pieces(above, a_above, kept_above, f));
+    let (x, y) = if n < PARALLEL / 4 { (low(), high()) } else { rayon::join(low, high) };
+    [x[0] + y[0], x[1] + y[1]]
+}
+
 /// `Σ f(a[i])`.
 pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {
@@ -232,6 +260,28 @@ pub(super) mod tests {
             blocks(&mut out, 1, n, |k, b| b[0] = k as f64);
             assert_eq!(out, a);
             assert_eq!(sum(&a, |x| x), (n * n.saturating_sub(1) / 2) as f64);
+        }
+    }
+
+    #[test]
+    fn pieces_cover_everything_once_and_add_up_alike_on_any_number_of_threads() {
+        for n in [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK - 5, 100_003] {
+            let a: Vec<f32> = (0..n).map(|i| (i % 101) as f32).collect();
+            let all = || {
+                let (mut out, mut kept) = (vec![0.0; n], vec![1.0; n]);
+                let sums = pieces(&mut out, &a, [&mut kept, &mut []], &|out, a, [kept, none]| {
+                    assert!(none.is_empty() && kept.len() == a.len());
+                    for i in 0..a.len() {
+                        out[i] += a[i];
+                        kept[i] += a[i];
+                    }
+                    [out.iter().map(|x| f64::from(*x).sqrt()).sum(), out.len() as f64]
+                });
+                (out, kept, sums.map(f64::to_bits))
+            };
+            let one = with_threads(1, all);
+            assert!(one == with_threads(3, all) && one.0 == a && f64::from_bits(one.2[1]) == n as f64);
+            assert!(one.1.iter().zip(&a).all(|(k, a)| *k == a + 1.0));
         }
     }
 

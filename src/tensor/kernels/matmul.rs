@@ -1,7 +1,15 @@
-//! Matrix products, on the `gemm` crate where the matrices are large enough to pay for its packing.
+//! Matrix products.
+//!
+//! Large ones copy the right side into panels that are read in order, as Goto and van de Geijn 2008 do, but into memory
+//! that the thread keeps, so that nothing is allocated, and add the terms of every element in the order of k, so that
+//! the bits depend neither on the number of threads nor on the length of the registers. On both sides of 1 MiB this
+//! was found as fast as the `gemm` crate or faster.
 
+use super::elementwise::cut;
+use super::scratch;
+use super::simd::{self, vectorised};
+use super::tile::{Column, Product, Start, WIDE};
 use crate::tensor::Scalar;
-use crate::tensor::kernels::simd::vectorised;
 
 /// A matrix in memory: element (i, j) is `data[i * row + j * col]`.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +42,7 @@ fn holds<S>(m: Mat<S>, rows: usize, cols: usize) -> bool {
 /// Multiply-adds up to which a plain loop beats packing.
 const SMALL: usize = 8192;
 /// Multiply-adds from which a second thread pays for being woken.
-const PARALLEL: usize = 1 << 21;
+const PARALLEL: usize = 1 << 20;
 /// Inner length up to which the plain loop can pack.
 const DEEP: usize = 64;
 
@@ -43,28 +51,33 @@ const DEEP: usize = 64;
 /// # Panics
 /// If a slice is shorter than the sizes demand.
 pub fn matmul<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S]) {
+    affine(m, k, n, a, b, None, out);
+}
+
+/// `out = a · b + bias` with `a` m×k, `b` k×n, `out` m×n row-major and a bias for each column.
+///
+/// # Panics
+/// If a slice is shorter than the sizes demand.
+pub fn affine<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: Option<&[S]>, out: &mut [S]) {
     assert_eq!(out.len(), m * n, "the output is m×n");
+    assert!(bias.is_none_or(|b| b.len() == n), "the bias has n elements");
     if out.is_empty() {
         return;
     }
-    if k == 0 {
-        return out.fill(S::zero());
-    }
-    assert!(holds(a, m, k) && holds(b, k, n), "a is m×k and b is k×n");
-    let work = m * k * n;
-    if work > SMALL || k > DEEP {
-        return S::gemm(m, k, n, a, b, out, work >= PARALLEL);
+    assert!(k == 0 || (holds(a, m, k) && holds(b, k, n)), "a is m×k and b is k×n");
+    if m * k * n > SMALL || k > DEEP || k == 0 {
+        return packed(m, k, n, a, b, bias, out);
     }
     vectorised(
         #[inline(always)]
         || match (k <= 16, n) {
-            (true, 1) => small::<S, 16, 1>(m, k, n, a, b, out),
-            (true, 2..=4) => small::<S, 16, 4>(m, k, n, a, b, out),
-            (true, 5..=8) => small::<S, 16, 8>(m, k, n, a, b, out),
-            (true, _) => small::<S, 16, 16>(m, k, n, a, b, out),
-            (false, 1) => small::<S, DEEP, 1>(m, k, n, a, b, out),
-            (false, 2..=8) => small::<S, DEEP, 8>(m, k, n, a, b, out),
-            (false, _) => small::<S, DEEP, 16>(m, k, n, a, b, out),
+            (true, 1) => small::<S, 16, 1>(m, k, n, a, b, bias, out),
+            (true, 2..=4) => small::<S, 16, 4>(m, k, n, a, b, bias, out),
+            (true, 5..=8) => small::<S, 16, 8>(m, k, n, a, b, bias, out),
+            (true, _) => small::<S, 16, 16>(m, k, n, a, b, bias, out),
+            (false, 1) => small::<S, DEEP, 1>(m, k, n, a, b, bias, out),
+            (false, 2..=8) => small::<S, DEEP, 8>(m, k, n, a, b, bias, out),
+            (false, _) => small::<S, DEEP, 16>(m, k, n, a, b, bias, out),
         },
     );
 }
@@ -72,7 +85,15 @@ pub fn matmul<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out
 /// The textbook loop, for `W` columns of the output at a time: those of `b` are packed first, filled up with zeros,
 /// so that the innermost loop is as long as a vector register. `k` is at most `K`.
 #[inline(always)]
-fn small<S: Scalar, const K: usize, const W: usize>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, out: &mut [S]) {
+fn small<S: Scalar, const K: usize, const W: usize>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: Mat<S>,
+    b: Mat<S>,
+    bias: Option<&[S]>,
+    out: &mut [S],
+) {
     let mut packed = [[S::zero(); W]; K];
     let packed = &mut packed[..k];
     for from in (0..n).step_by(W) {
@@ -83,8 +104,12 @@ fn small<S: Scalar, const K: usize, const W: usize>(m: usize, k: usize, n: usize
             }
             row[columns..].fill(S::zero());
         }
+        let mut start = [S::zero(); W];
+        if let Some(bias) = bias {
+            start[..columns].copy_from_slice(&bias[from..][..columns]);
+        }
         for i in 0..m {
-            let mut sums = [S::zero(); W];
+            let mut sums = start;
             for (p, row) in packed.iter().enumerate() {
                 let x = a.data[i * a.row + p * a.col];
                 for j in 0..W {
@@ -100,46 +125,105 @@ fn small<S: Scalar, const K: usize, const W: usize>(m: usize, k: usize, n: usize
     }
 }
 
-/// Calls the `gemm` crate. The caller has checked that the slices hold m×k, k×n and m×n elements.
-pub(crate) fn gemm_checked<S: Copy + 'static>(
+/// Terms added before the next block of columns has its turn, so that what is read again is still near.
+const BLOCK: usize = 512;
+
+/// The right side is copied in panels of a few vectors, in the order in which it is read; then blocks of rows are
+/// computed, each by one thread.
+fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: Option<&[S]>, out: &mut [S]) {
+    let width = simd::width::<S>();
+    let vectors = n.div_ceil(width);
+    let wide = vectors.div_ceil(vectors.div_ceil(WIDE)) * width;
+    let parallel = m * k * n >= PARALLEL;
+    let rows = (m / 8).next_multiple_of(8).clamp(16, 64);
+    scratch::with(k * vectors * width, |right| {
+        cut(parallel, right, k.max(1) * wide, |p, panel| pack(b, k, p * wide, n, panel));
+        let right = &*right;
+        cut(parallel, out, rows * n, |r, out| {
+            let (first, m) = (r * rows, out.len() / n);
+            let a = Mat { data: &a.data[(first * a.row).min(a.data.len())..], ..a };
+            if a.col == 1 {
+                return simd::with(Rows { m, k, n, wide, a, right, bias, out });
+            }
+            scratch::with(m * k, |left| {
+                for (p, to) in left.chunks_exact_mut(m).enumerate() {
+                    for (i, to) in to.iter_mut().enumerate() {
+                        *to = a.data[i * a.row + p * a.col];
+                    }
+                }
+                simd::with(Rows { m, k, n, wide, a: Mat { data: left, row: 1, col: m }, right, bias, out });
+            });
+        });
+    });
+}
+
+/// Copies the columns of `b` from `from` on, as many as the panel has room for; those that are missing are zeros.
+fn pack<S: Scalar>(b: Mat<S>, k: usize, from: usize, n: usize, panel: &mut [S]) {
+    let wide = panel.len() / k;
+    let columns = wide.min(n - from);
+    if b.col == 1 {
+        for (p, to) in panel.chunks_exact_mut(wide).enumerate() {
+            to[..columns].copy_from_slice(&b.data[p * b.row + from..][..columns]);
+            to[columns..].fill(S::zero());
+        }
+        return;
+    }
+    for (p, to) in panel.chunks_mut(8 * wide).enumerate() {
+        let deep = to.len() / wide;
+        for j in 0..columns {
+            let at = p * 8 * b.row + (from + j) * b.col;
+            for q in 0..deep {
+                to[q * wide + j] = b.data[at + q * b.row];
+            }
+        }
+        to.chunks_exact_mut(wide).for_each(|to| to[columns..].fill(S::zero()));
+    }
+}
+
+/// Some rows of a product, the right side packed in panels of `wide` columns.
+struct Rows<'a, S> {
     m: usize,
     k: usize,
     n: usize,
-    a: Mat<S>,
-    b: Mat<S>,
-    out: &mut [S],
-    zero: S,
-    one: S,
-    parallel: bool,
-) {
-    if m == 0 || n == 0 || k == 0 {
-        return out.fill(zero);
-    }
-    assert!(m.checked_mul(n) == Some(out.len()), "the output is m×n");
-    assert!(holds(a, m, k) && holds(b, k, n), "a is m×k and b is k×n");
-    // SAFETY: the assertions above bound every access of the three matrices; `out` is not aliased.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            false,
-            a.data.as_ptr(),
-            a.col as isize,
-            a.row as isize,
-            b.data.as_ptr(),
-            b.col as isize,
-            b.row as isize,
-            zero,
-            one,
-            false,
-            false,
-            false,
-            if parallel { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None },
-        );
+    wide: usize,
+    a: Mat<'a, S>,
+    right: &'a [S],
+    bias: Option<&'a [S]>,
+    out: &'a mut [S],
+}
+
+impl<S: Scalar> pulp::WithSimd for Rows<'_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<A: pulp::Simd>(self, simd: A) {
+        let Rows { m, k, n, wide, a, right, bias, out } = self;
+        let width = S::width::<A>();
+        let mut block = 0;
+        loop {
+            let terms = BLOCK.min(k - block);
+            for from in (0..n).step_by(wide) {
+                let own = wide.min((n - from).next_multiple_of(width));
+                let mut columns = [Column::default(); WIDE];
+                for (j, c) in columns.iter_mut().enumerate().take(own / width) {
+                    let to = from + j * width;
+                    *c = Column { at: j * width, to, len: width.min(n - to) };
+                }
+                let start = match bias {
+                    _ if block > 0 => Start::Kept,
+                    Some(bias) => Start::Places(bias),
+                    None => Start::Zero,
+                };
+                let left = &a.data[block * a.col..];
+                let right = &right[from * k + block * own..];
+                let product =
+                    Product { left, row: |i| i * a.row, along: |p| p * a.col, right, down: |p| p * own, terms, start };
+                product.run(simd, 0..m, &columns[..own / width], out, n);
+            }
+            block += terms;
+            if block >= k {
+                return;
+            }
+        }
     }
 }
 
@@ -150,16 +234,30 @@ mod tests {
     /// Products of every size class agree with the definition.
     #[test]
     fn agrees_with_the_definition() {
-        for (m, k, n) in [(1, 1, 1), (3, 2, 4), (17, 33, 29), (70, 200, 160)] {
+        for (m, k, n) in
+            [(1, 1, 1), (3, 2, 4), (17, 33, 29), (70, 200, 160), (1, 1100, 50), (130, 65, 1), (100, 1030, 49)]
+        {
             let a: Vec<f64> = (0..m * k).map(|i| ((i * 7 % 13) as f64) - 6.0).collect();
             let b: Vec<f64> = (0..k * n).map(|i| ((i * 5 % 11) as f64) - 5.0).collect();
-            let mut out = vec![f64::NAN; m * n];
-            matmul(m, k, n, Mat::rows(&a, k), Mat::rows(&b, n), &mut out);
-            for i in 0..m {
-                for j in 0..n {
-                    let want: f64 = (0..k).map(|p| a[i * k + p] * b[p * n + j]).sum();
-                    assert_eq!(out[i * n + j], want, "{m}×{k}×{n} at {i},{j}");
-                }
+            let bias: Vec<f64> = (0..n).map(|j| j as f64).collect();
+            let turned = |x: &[f64], rows: usize, cols: usize| -> Vec<f64> {
+                (0..cols).flat_map(|j| (0..rows).map(move |i| x[i * cols + j])).collect()
+            };
+            let (at, bt) = (turned(&a, m, k), turned(&b, k, n));
+            let mut want = vec![0.0; m * n];
+            for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                want[i * n + j] = (0..k).map(|p| a[i * k + p] * b[p * n + j]).sum();
+            }
+            for (x, y) in [
+                (Mat::rows(&a, k), Mat::rows(&b, n)),
+                (Mat::transposed(&at, m), Mat::rows(&b, n)),
+                (Mat::rows(&a, k), Mat::transposed(&bt, k)),
+            ] {
+                let mut out = vec![f64::NAN; m * n];
+                matmul(m, k, n, x, y, &mut out);
+                assert_eq!(out, want, "{m}×{k}×{n}");
+                affine(m, k, n, x, y, Some(&bias), &mut out);
+                assert!(out.iter().zip(&want).enumerate().all(|(i, (o, w))| *o == w + bias[i % n]), "{m}×{k}×{n}");
             }
         }
     }

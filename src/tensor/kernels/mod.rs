@@ -3,6 +3,7 @@
 //! Work is split along outputs into chunks whose size does not depend on the number of threads, so the
 //! same numbers come out on any machine.
 
+pub mod batch;
 pub mod broadcast;
 pub mod conv;
 pub mod elementwise;
@@ -13,7 +14,7 @@ mod nest;
 pub mod norm;
 pub mod pool;
 pub mod reduce;
-mod scratch;
+pub mod scratch;
 pub mod simd;
 pub mod special;
 mod tile;

@@ -82,13 +82,62 @@ macro_rules! each_stride {
     };
 }
 
+impl Pool {
+    /// Whether the windows are squares of four that lie side by side and cover the plane.
+    fn quarters(&self) -> bool {
+        let tiles = |a: &Axis| (a.kernel, a.stride, a.dilation, a.padding, a.len) == (2, 2, 1, 0, 2 * a.out);
+        self.0.iter().all(tiles)
+    }
+}
+
+/// [`max`] of [`Pool::quarters`]: the rows are halved first, over the whole plane at once.
+#[inline(always)]
+fn max_quarters<S: Scalar>(width: usize, x: &[S], out: &mut [S], winner: &mut [S]) {
+    let better = |v: S, best: S| v > best || v.is_nan();
+    let rows = x.chunks_exact(4 * width).zip(out.chunks_exact_mut(width).zip(winner.chunks_exact_mut(width)));
+    for (x, (out, winner)) in rows {
+        let (above, below) = x.split_at(2 * width);
+        let (above, below) = (&above.as_chunks::<2>().0[..width], &below.as_chunks::<2>().0[..width]);
+        for i in 0..width {
+            let ([a, b], [c, d]) = (above[i], below[i]);
+            let second = better(b, a);
+            let (upper, p) = (if second { b } else { a }, if second { S::one() } else { S::zero() });
+            let second = better(d, c);
+            let two = S::one() + S::one();
+            let (lower, q) = (if second { d } else { c }, if second { two + S::one() } else { two });
+            let second = better(lower, upper);
+            out[i] = if second { lower } else { upper };
+            winner[i] = if second { q } else { p };
+        }
+    }
+}
+
+/// The adjoint of [`max_quarters`].
+#[inline(always)]
+fn max_quarters_back<S: Scalar>(width: usize, winner: &[S], delta: &[S], grad: &mut [S]) {
+    let taps = [0.0, 1.0, 2.0, 3.0].map(S::of);
+    let rows = winner.chunks_exact(width).zip(delta.chunks_exact(width));
+    for (grad, (winner, delta)) in grad.chunks_exact_mut(4 * width).zip(rows) {
+        let (above, below) = grad.split_at_mut(2 * width);
+        let (above, below) = (&mut above.as_chunks_mut::<2>().0[..width], &mut below.as_chunks_mut::<2>().0[..width]);
+        for i in 0..width {
+            let share = taps.map(|t| if winner[i] == t { delta[i] } else { S::zero() });
+            above[i] = [share[0], share[1]];
+            below[i] = [share[2], share[3]];
+        }
+    }
+}
+
 /// The largest element of each window, and the number of its tap. NaN counts as the largest; of equals the first wins.
 pub fn max<S: Scalar>(pool: &Pool, x: &[S], out: &mut [S], winner: &mut [S]) {
-    let (plane, out_plane) = pool.planes();
+    let ((plane, out_plane), quarters) = (pool.planes(), pool.quarters());
     let run = |x: &[S], out: &mut [S], winner: &mut [S]| {
         vectorised(
             #[inline(always)]
             || {
+                if quarters {
+                    return max_quarters(pool.0[1].out, x, out, winner);
+                }
                 out.fill(S::neg_infinity());
                 winner.fill(-S::one());
                 each_stride!(pool.0[1].stride, |s| pool.taps(
@@ -120,13 +169,16 @@ pub fn max<S: Scalar>(pool: &Pool, x: &[S], out: &mut [S], winner: &mut [S]) {
 
 /// The adjoint of [`max`]: each gradient goes to the element that won.
 pub fn max_back<S: Scalar>(pool: &Pool, winner: &[S], grad_out: &[S], grad: &mut [S]) {
-    let (plane, out_plane) = pool.planes();
+    let ((plane, out_plane), quarters) = (pool.planes(), pool.quarters());
     let work = grad.len();
     blocks(grad, plane, work, |k, grad| {
         let (winner, delta) = (&winner[k * out_plane..][..out_plane], &grad_out[k * out_plane..][..out_plane]);
         vectorised(
             #[inline(always)]
             || {
+                if quarters {
+                    return max_quarters_back(pool.0[1].out, winner, delta, grad);
+                }
                 grad.fill(S::zero());
                 each_stride!(pool.0[1].stride, |s| pool.taps(
                     #[inline(always)]

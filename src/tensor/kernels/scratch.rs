@@ -6,9 +6,9 @@ use std::cell::RefCell;
 /// Bytes of a line of the cache; vectors that cross none are read faster.
 const LINE: usize = 64;
 
-/// Calls `f` with `len` numbers of whatever value, from the beginning of a line on. Calls may nest; once they have been as large as they get, nothing is
-/// allocated any more.
-pub(super) fn with<S: Scalar, R>(len: usize, f: impl FnOnce(&mut [S]) -> R) -> R {
+/// Calls `f` with `len` numbers of whatever value, from the beginning of a line on. Calls may nest; once they have been
+/// as large as they get, nothing is allocated any more.
+pub fn with<S: Scalar, R>(len: usize, f: impl FnOnce(&mut [S]) -> R) -> R {
     // Taken out rather than borrowed: while this thread waits in `f` it may be given other work that comes here too.
     let mut buffer = S::shelf(Vec::pop).unwrap_or_default();
     if buffer.len() < len + LINE {

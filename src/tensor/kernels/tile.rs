@@ -21,6 +21,8 @@ pub(super) enum Start<'a, S> {
     Kept,
     /// A number per row.
     Rows(&'a [S]),
+    /// A number per place within a row.
+    Places(&'a [S]),
 }
 
 /// Where the numbers of a product lie.
@@ -141,24 +143,11 @@ where
                     Start::Zero => zero,
                     Start::Kept => part::<A, S>(&out[r * stride + c.to..][..c.len]),
                     Start::Rows(x) => S::splat(a, x[i + r]),
+                    Start::Places(x) => part::<A, S>(&x[c.to..][..c.len]),
                 };
             }
         }
-        for k in 0..self.terms {
-            let (along, down) = ((self.along)(k), (self.down)(k));
-            let mut right = [zero; N];
-            for (j, c) in columns.iter().enumerate() {
-                // SAFETY: `run` has found the largest position below a vector's length from the end.
-                right[j] = S::load::<A>(unsafe { self.right.get_unchecked(c.at + down..c.at + down + width) });
-            }
-            for r in 0..M {
-                // SAFETY: `run` has found the largest position to be inside; those of the closures depend on k only.
-                let left = S::splat(a, unsafe { *rows[r].get_unchecked(along) });
-                for j in 0..N {
-                    sums[r][j] = S::fma(a, left, right[j], sums[r][j]);
-                }
-            }
-        }
+        let sums = self.add_terms(a, rows, columns.map(|c| c.at), sums);
         for r in 0..M {
             for (j, c) in columns.iter().enumerate() {
                 let to = &mut out[r * stride + c.to..][..c.len];
@@ -172,6 +161,32 @@ where
             }
         }
         M
+    }
+
+    /// Adds all terms to the sums of a tile. They come and go by value: those whose place were known outside would be
+    /// written there at every term.
+    #[inline(always)]
+    fn add_terms<A: Simd, const M: usize, const N: usize>(
+        &self,
+        a: A,
+        rows: [&[S]; M],
+        columns: [usize; N],
+        mut sums: [[S::Of<A>; N]; M],
+    ) -> [[S::Of<A>; N]; M] {
+        let width = S::width::<A>();
+        for k in 0..self.terms {
+            let (along, down) = ((self.along)(k), (self.down)(k));
+            // SAFETY: `run` has found the largest position below a vector's length from the end.
+            let right = columns.map(|c| S::load::<A>(unsafe { self.right.get_unchecked(c + down..c + down + width) }));
+            for r in 0..M {
+                // SAFETY: `run` has found the largest position to be inside; those of the closures depend on k only.
+                let left = S::splat(a, unsafe { *rows[r].get_unchecked(along) });
+                for j in 0..N {
+                    sums[r][j] = S::fma(a, left, right[j], sums[r][j]);
+                }
+            }
+        }
+        sums
     }
 }
 

@@ -39,7 +39,7 @@ pub fn moments<S: Scalar>(s: &Step, decay: S, weight: &mut [S], grad: &[S], [fir
     let [lr, beta1, beta2, eps, ..] = s.p;
     let t = i32::try_from(s.number).unwrap_or(i32::MAX);
     let rate = S::of(lr / (1.0 - beta1.powi(t)));
-    let root = S::of((1.0 - beta2.powi(t)).sqrt());
+    let unbias = S::of(1.0 / (1.0 - beta2.powi(t)).sqrt());
     let (b1, b2) = (S::of(beta1), S::of(beta2));
     let (c1, c2) = (S::of(1.0 - beta1), S::of(1.0 - beta2));
     let eps = S::of(eps);
@@ -52,7 +52,7 @@ pub fn moments<S: Scalar>(s: &Step, decay: S, weight: &mut [S], grad: &[S], [fir
                     let g = *g + decay * *w;
                     *m = b1 * *m + c1 * g;
                     *v = b2 * *v + c2 * g * g;
-                    *w -= rate * *m / (v.sqrt() / root + eps);
+                    *w -= rate * *m / (v.sqrt() * unbias + eps);
                 }
             } else {
                 for (((w, g), (m, v)), l) in cells.zip(largest) {
@@ -60,7 +60,7 @@ pub fn moments<S: Scalar>(s: &Step, decay: S, weight: &mut [S], grad: &[S], [fir
                     *m = b1 * *m + c1 * g;
                     *v = b2 * *v + c2 * g * g;
                     *l = l.max(*v);
-                    *w -= rate * *m / (l.sqrt() / root + eps);
+                    *w -= rate * *m / (l.sqrt() * unbias + eps);
                 }
             }
         },

@@ -13,6 +13,7 @@ mod shared;
 use crate::engine::Update;
 use crate::graph::Tuning;
 use crate::tensor::Scalar;
+use crate::tensor::kernels::elementwise::pieces;
 use crate::tensor::kernels::simd::vectorised;
 use crate::train::described::{About, Chosen, Listed};
 use crate::train::state::wide;
@@ -292,7 +293,7 @@ impl<S: Scalar> Moves<S> {
         }
         let (norm, value) = (self.limits.clip_norm, self.limits.clip_value);
         if norm > 0.0 {
-            self.norm = squares(grads, |k| grads[k]).sqrt();
+            self.norm = squares(grads).sqrt();
             let share = norm / (self.norm + 1e-6);
             if share < 1.0 {
                 grads.iter_mut().for_each(|g| *g *= S::of(share));
@@ -317,24 +318,32 @@ impl<S: Scalar> Moves<S> {
     }
 }
 
-/// The sum of squares of `at(k)`, in eight sums that do not wait for each other.
-fn squares<S: Scalar>(data: &[S], at: impl Fn(usize) -> S) -> f64 {
+/// ‖a‖².
+fn squares<S: Scalar>(a: &[S]) -> f64 {
+    distance(a, a)[1]
+}
+
+/// ‖a − b‖² and ‖b‖², in sums that do not wait for each other.
+fn distance<S: Scalar>(a: &[S], b: &[S]) -> [f64; 2] {
+    const LANES: usize = 16;
     vectorised(
         #[inline(always)]
         || {
-            let mut lanes = [0.0; 8];
-            let whole = data.len() / 8 * 8;
-            for start in (0..whole).step_by(8) {
-                for (k, lane) in lanes.iter_mut().enumerate() {
-                    let x = at(start + k).to64();
-                    *lane += x * x;
+            let (mut apart, mut size) = ([0.0; LANES], [0.0; LANES]);
+            let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+            for (a, b) in a.iter().zip(b) {
+                for k in 0..LANES {
+                    let (d, x) = ((a[k] - b[k]).to64(), b[k].to64());
+                    apart[k] += d * d;
+                    size[k] += x * x;
                 }
             }
-            for k in whole..data.len() {
-                let x = at(k).to64();
-                lanes[k - whole] += x * x;
+            for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+                let (d, x) = ((*a - *b).to64(), b.to64());
+                apart[k] += d * d;
+                size[k] += x * x;
             }
-            lanes.iter().sum()
+            [apart.iter().sum(), size.iter().sum()]
         },
     )
 }
@@ -356,7 +365,7 @@ impl<S: Scalar> Update<S> for Moves<S> {
 
     fn update(&mut self, param: usize, start: usize, weight: &mut [S], grad: &[S]) {
         if self.waiting > 0 {
-            self.moved[param] = (0.0, squares(weight, |k| weight[k]));
+            self.moved[param] = (0.0, squares(weight));
             return;
         }
         let kernels: [&dyn Any; 2] = [&self.rule.kind.single, &self.rule.kind.double];
@@ -368,22 +377,32 @@ impl<S: Scalar> Update<S> for Moves<S> {
         if let (Some(decay), Some(at)) = (tuning.weight_decay, decay) {
             step.p[at] = decay;
         }
-        let (mut moved, mut size) = (0.0, 0.0);
-        let mut before = [S::zero(); BLOCK];
-        let mut search = self.search.as_deref_mut();
-        for (n, (weight, grad)) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)).enumerate() {
-            let before = &mut before[..weight.len()];
-            before.copy_from_slice(weight);
-            let at = start + n * BLOCK;
-            let state =
-                self.buffers.each_mut().map(|b| if b.is_empty() { &mut [][..] } else { &mut b[at..at + weight.len()] });
-            match &mut search {
-                Some(search) => search.update(at, weight),
-                None => kernel(&step, weight, grad, state),
+        if let Some(search) = self.search.as_deref_mut() {
+            let (mut before, mut sums) = ([S::zero(); BLOCK], [0.0; 2]);
+            for (n, weight) in weight.chunks_mut(BLOCK).enumerate() {
+                let before = &mut before[..weight.len()];
+                before.copy_from_slice(weight);
+                search.update(start + n * BLOCK, weight);
+                let [far, size] = distance(weight, before);
+                sums = [sums[0] + far, sums[1] + size];
             }
-            moved += squares(weight, |k| weight[k] - before[k]);
-            size += squares(before, |k| before[k]);
+            self.moved[param] = (sums[0], sums[1]);
+            return;
         }
+        let end = start + weight.len();
+        let state = self.buffers.each_mut().map(|b| if b.is_empty() { &mut [][..] } else { &mut b[start..end] });
+        let [moved, size] = pieces(weight, grad, state, &|weight, grad, state| {
+            let mut before = [S::zero(); BLOCK];
+            let (mut sums, mut state) = ([0.0; 2], state.map(|b| b.chunks_mut(BLOCK)));
+            for (weight, grad) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)) {
+                let before = &mut before[..weight.len()];
+                before.copy_from_slice(weight);
+                kernel(&step, weight, grad, state.each_mut().map(|b| b.next().unwrap_or_default()));
+                let [far, size] = distance(weight, before);
+                sums = [sums[0] + far, sums[1] + size];
+            }
+            sums
+        });
         self.moved[param] = (moved, size);
     }
 

@@ -472,8 +472,8 @@ impl<S: Precision> Session<S> {
     /// Runs to the end of the present batch, or all of the next one.
     pub fn step(&mut self) -> StepReport {
         let halt = std::mem::take(&mut self.halt);
-        let epoch = self.epoch;
-        self.try_step();
+        let (epoch, busy) = (self.epoch, self.plan.busy());
+        crate::engine::inside(busy, || self.try_step());
         self.halt = halt;
         self.report(epoch)
     }

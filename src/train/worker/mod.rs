@@ -3,6 +3,7 @@
 //! Down goes a channel of commands. Up come a bounded channel of notices that must not be missed, and one
 //! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
 
+mod batch;
 mod certifier;
 mod errand;
 mod load;

@@ -1,5 +1,6 @@
 //! What the thread does: obeys commands, trains in slices of time, steps, goes back.
 
+use super::batch::{batch, ended};
 use super::certifier::{Certifier, Job, Shelf};
 use super::probe::Probe;
 use super::publish::Slow;
@@ -50,6 +51,8 @@ pub(super) struct Trainer {
     pub(super) reported_bad: bool,
     pub(super) due: Instant,
     pub(super) published: Instant,
+    /// How long the latest batch took at full speed.
+    took: Duration,
     pub(super) rate: (Instant, u64, f64),
     pub(super) slow: Slow,
     pub(super) profile: Profile,
@@ -101,6 +104,7 @@ impl Trainer {
             reported_bad: false,
             due: now,
             published: now,
+            took: Duration::ZERO,
             rate: (now, 0, 0.0),
             slow: Slow::default(),
             profile: Profile::default(),
@@ -310,6 +314,7 @@ impl Trainer {
         self.rate.2 = 0.0;
         self.slow.at = None;
         if let Some(s) = &mut self.session {
+            s.set_lean(false);
             s.run_to(None);
         }
     }
@@ -416,11 +421,13 @@ impl Trainer {
             return;
         };
         s.set_watched(matches!(self.speed, Speed::Nodes(_)));
-        let mut stopped = None;
+        let (mut stopped, mut lean) = (None, false);
         match self.speed {
             Speed::Full => {
                 while start.elapsed() < SLICE && !s.halted() {
-                    let epoch = s.epoch();
+                    let (epoch, batch_began) = (s.epoch(), Instant::now());
+                    // What is shown is computed whole.
+                    lean = s.set_lean(self.published.elapsed() + self.took < FRAME);
                     let timed = self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY;
                     if timed {
                         self.clocked = Instant::now();
@@ -429,6 +436,7 @@ impl Trainer {
                         stopped = Some(halt);
                         false
                     });
+                    self.took = batch_began.elapsed();
                     let bad = s.current().1.bad().is_some();
                     if !whole || bad || (s.epoch() > epoch && ended(s, self.base, self.began).is_some()) {
                         break;
@@ -437,6 +445,7 @@ impl Trainer {
                 self.due = Instant::now();
             }
             Speed::Steps(n) => {
+                s.set_lean(false);
                 let pause = Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
                 let whole = batch(s, self.want.costs, &mut self.profile).unwrap_or_else(|halt| {
                     stopped = Some(halt);
@@ -445,6 +454,7 @@ impl Trainer {
                 self.due = if whole { start + pause } else { Instant::now() };
             }
             Speed::Nodes(n) => {
+                s.set_lean(false);
                 stopped = s.go();
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
@@ -467,7 +477,7 @@ impl Trainer {
         self.look_for_bad();
         let seen = self.slot.lock().unwrap_or_else(PoisonError::into_inner).is_none();
         let watched = !matches!(self.speed, Speed::Full);
-        if !self.running || (seen || watched) && self.published.elapsed() >= FRAME {
+        if !self.running || (seen || watched) && !lean && self.published.elapsed() >= FRAME {
             self.publish(!self.running);
         }
     }
@@ -486,29 +496,5 @@ impl Trainer {
             self.pause();
             self.notify(Notice::BadValue { revision: self.revision, node: bad.node, what, birth });
         }
-    }
-}
-
-/// Trains to the end of the batch, with a clock at every instruction if `timed`. Whether it came to the end.
-#[expect(clippy::result_large_err, reason = "a stop is rare and carries what it found")]
-fn batch(s: &mut Session<f32>, timed: bool, profile: &mut Profile) -> Result<bool, stops::Halt> {
-    if timed && !s.has_stops() {
-        s.step_timed(profile);
-        return Ok(s.at_rest());
-    }
-    s.try_go()
-}
-
-/// Why the run is over, if it is: epochs counted from epoch `base`, patience, seconds since `began`.
-fn ended(s: &Session<f32>, base: usize, began: Instant) -> Option<String> {
-    let (most, stop) = (s.config().epochs, s.config().stop);
-    if most > 0 && s.epoch() >= base + most {
-        Some(format!("{} epochs done", s.epoch()))
-    } else if s.epoch() > base && s.patience_over() {
-        Some(format!("no better loss for {} epochs", stop.patience))
-    } else if stop.seconds > 0.0 && began.elapsed().as_secs_f64() >= stop.seconds {
-        Some(format!("{} seconds are over", stop.seconds))
-    } else {
-        None
     }
 }
