@@ -4,6 +4,7 @@ use crate::engine::plan::{Instruction, Phase, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Forward, Mode, Precision, Role};
+use crate::tensor::kernels::elementwise;
 use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{View, ViewMut, mix};
 use smallvec::SmallVec;
@@ -323,13 +324,14 @@ impl<S: Precision> Pass<S> {
                     // A value's region is laid after the pins that feed it.
                     let (low, high) = self.grads.split_at_mut(region.start);
                     let sum = &mut high[..region.len()];
-                    if first {
-                        sum.copy_from_slice(&low[pin.clone()]);
-                    } else {
-                        for (s, g) in sum.iter_mut().zip(&low[pin.clone()]) {
-                            *s += *g;
+                    elementwise::pieces(sum, &low[pin.clone()], [], &|sum, g, []: [&mut [S]; 0]| {
+                        if first {
+                            sum.copy_from_slice(g);
+                        } else {
+                            sum.iter_mut().zip(g).for_each(|(s, g)| *s += *g);
                         }
-                    }
+                        [0.0; 2]
+                    });
                 }
             }
         }
@@ -419,8 +421,21 @@ fn pieces<'a, S>(plan: &'a Plan, of: &[usize], mut rest: &'a mut [S], mut start:
     out
 }
 
-/// The first element that is NaN or infinite. The sum of `x·0` is NaN exactly if there is one.
+/// The first element that is NaN or infinite.
 fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
+    if finite(data) { None } else { data.iter().position(|x| !x.is_finite()) }
+}
+
+/// Elements from which a second thread helps to look.
+const LONG: usize = 1 << 16;
+
+/// Whether all elements are finite. The sum of `x·0` is NaN exactly if one is not.
+fn finite<S: Precision>(data: &[S]) -> bool {
+    if data.len() >= LONG {
+        let (low, high) = data.split_at(data.len() / 2);
+        let (low, high) = rayon::join(|| finite(low), || finite(high));
+        return low && high;
+    }
     // Sums that do not wait for each other run in one vector register.
     let probe: S = vectorised(
         #[inline(always)]
@@ -435,5 +450,5 @@ fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
             lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
         },
     );
-    if probe == S::zero() { None } else { data.iter().position(|x| !x.is_finite()) }
+    probe == S::zero()
 }

@@ -168,16 +168,55 @@ fn pack<S: Scalar>(b: Mat<S>, k: usize, from: usize, n: usize, panel: &mut [S]) 
         }
         return;
     }
-    for (p, to) in panel.chunks_mut(8 * wide).enumerate() {
-        let deep = to.len() / wide;
-        for j in 0..columns {
-            let at = p * 8 * b.row + (from + j) * b.col;
-            for q in 0..deep {
-                to[q * wide + j] = b.data[at + q * b.row];
+    // Squares of 8 by 8 are turned in registers.
+    vectorised(
+        #[inline(always)]
+        || {
+            for (p, to) in panel.chunks_mut(SIDE * wide).enumerate() {
+                let (deep, at) = (to.len() / wide, p * SIDE * b.row + from * b.col);
+                for first in (0..columns).step_by(SIDE) {
+                    let own = SIDE.min(columns - first);
+                    if b.row == 1 && deep == SIDE && own == SIDE {
+                        let mut square = [[S::zero(); SIDE]; SIDE];
+                        for (j, column) in square.iter_mut().enumerate() {
+                            column.copy_from_slice(&b.data[at + (first + j) * b.col..][..SIDE]);
+                        }
+                        let square = turned(square);
+                        for (q, row) in square.iter().enumerate() {
+                            to[q * wide + first..][..SIDE].copy_from_slice(row);
+                        }
+                    } else {
+                        for j in first..first + own {
+                            for q in 0..deep {
+                                to[q * wide + j] = b.data[at + j * b.col + q * b.row];
+                            }
+                        }
+                    }
+                }
+                if columns < wide {
+                    to.chunks_exact_mut(wide).for_each(|to| to[columns..].fill(S::zero()));
+                }
             }
+        },
+    );
+}
+
+/// Side of the squares that are turned at once.
+const SIDE: usize = 8;
+
+/// The transpose, in three rounds that each interleave the rows of the halves; so written, it becomes shuffles.
+#[inline(always)]
+fn turned<S: Scalar>(mut square: [[S; SIDE]; SIDE]) -> [[S; SIDE]; SIDE] {
+    for _ in 0..3 {
+        let mut next = square;
+        for r in 0..SIDE / 2 {
+            let (a, b) = (square[r], square[r + SIDE / 2]);
+            next[2 * r] = [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]];
+            next[2 * r + 1] = [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]];
         }
-        to.chunks_exact_mut(wide).for_each(|to| to[columns..].fill(S::zero()));
+        square = next;
     }
+    square
 }
 
 /// Some rows of a product, the right side packed in panels of `wide` columns.

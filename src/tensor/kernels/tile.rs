@@ -58,8 +58,8 @@ fn largest(range: std::ops::Range<usize>, f: impl Fn(usize) -> usize) -> usize {
 /// Rows of the tallest tile that leaves registers for `wide` vectors of the right side.
 fn tallest<A: Simd>(wide: usize) -> usize {
     match (A::REGISTER_COUNT >= 32, wide) {
-        (true, 1 | 2) | (false, 1) => 12,
-        (true, _) => 8,
+        (true, 1 | 2) => 12,
+        (true, _) | (false, 1) => 8,
         (false, 2) => 6,
         (false, _) => 4,
     }
