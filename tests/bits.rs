@@ -86,3 +86,28 @@ fn another_seed_gives_other_bits() {
     };
     assert!(with(1) != with(2));
 }
+
+#[test]
+fn leaving_out_gradients_that_nobody_reads_changes_no_bit() {
+    let spirals = std::fs::read_to_string("projects/spirals.ron").expect("it ships");
+    let cnn = include_str!("fixtures/cnn.ron").to_owned();
+    for text in [spirals, cnn] {
+        let d = parse(&text).expect("it reads").document;
+        let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
+        let train = TrainConfig { batch_size: 10, ..d.train.clone() };
+        let session = || Session::<f32>::new(Arc::new(d.graph.clone()), data.clone(), train.clone()).expect("it runs");
+        let input = d.graph.nodes().find(|n| n.kind == "input").expect("an input").id;
+        let (mut full, mut lean, mut left_out) = (session(), session(), 0);
+        for _ in 0..70 {
+            full.step();
+            let promised = lean.set_lean(true);
+            lean.step();
+            let (plan, pass) = lean.current();
+            assert_eq!(pass.grad(plan, input).is_none(), promised);
+            left_out += usize::from(promised);
+        }
+        let bits = |s: &Session<f32>| s.weights().values.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
+        assert!(left_out > 5, "{left_out}");
+        assert!(bits(&full) == bits(&lean));
+    }
+}

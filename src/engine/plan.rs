@@ -204,8 +204,11 @@ impl Plan {
             .collect();
         self.index.insert(id, self.steps.len());
         let loss_weight = params.get("loss_weight").map_or(1.0, |_| params.float("loss_weight"));
-        let reaches = |s: &Source| matches!(*s, Source::Value(k) if !self.steps[k].spare);
-        let spare = !inputs.iter().any(reaches) && !weights.iter().any(|k: &usize| self.infos[*k].trained());
+        let reaches = |s: &Source| match *s {
+            Source::Value(k) => !self.steps[k].spare,
+            Source::Weight(k) => self.infos[k].trained(),
+        };
+        let spare = !inputs.iter().any(reaches) && !weights.iter().any(|k| self.infos[*k].trained());
         self.steps.push(Step {
             id,
             kind,
