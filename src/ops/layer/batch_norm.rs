@@ -113,7 +113,7 @@ pub fn forward<S: Scalar>(ctx: &mut Forward<S>) {
 }
 
 fn cut<S>(inner: &Inner<S>) -> Cut<impl Fn(usize) -> usize + use<S>> {
-    let Layout { channels, run, .. } = Layout::of(inner.inputs[0].shape);
+    let Channels { channels, run, .. } = Channels::of(inner.inputs[0].shape);
     Cut { shape: vec![channels], group: move |i| i / run % channels, shared: run }
 }
 
