@@ -146,7 +146,7 @@ fn legend(ui: &mut Ui, written: &Written) {
         Some(g) => {
             let shape = crate::tensor::shape_text(&shot.shape);
             ui.label(text(
-                format!("δ = ∂L/∂{}  {shape}  ‖·‖ {}  from {from}", node.name, short(g.norm)),
+                format!("δ = ∂L/∂{} {shape} ‖·‖ {} from {from}", node.name, short(g.norm)),
                 theme.gradient,
             ));
             if let Some(w) = shot.weight_grad_norm {
