@@ -1,4 +1,4 @@
-//! An image enlarged by a whole factor s, N×C×H×W to N×C×sH×sW: z[y, x] = x[⌊y/s⌋, ⌊x/s⌋].
+//! An image enlarged by a whole factor s, N×C×H×W to N×C×sH×sW: z[u, v] = x[⌊u/s⌋, ⌊v/s⌋].
 //!
 //! Each element was copied s² times, so its gradient is the sum of those of the copies.
 //! Source: `torch.nn.Upsample(mode="nearest")`.
@@ -24,8 +24,8 @@ impl Op for UpsampleNearest2d {
             doc: "How many times higher and wider the image becomes.",
         }],
         formula: Formula {
-            forward: r"z_{y,x} = x_{\lfloor y/s \rfloor,\, \lfloor x/s \rfloor}",
-            local: r"\frac{\partial z_{y,x}}{\partial x_{i,j}} = [\,i = \lfloor y/s \rfloor,\ j = \lfloor x/s \rfloor\,]",
+            forward: r"z_{u,v} = x_{\lfloor u/s \rfloor,\, \lfloor v/s \rfloor}",
+            local: r"\frac{\partial z_{u,v}}{\partial x_{i,j}} = [\,i = \lfloor u/s \rfloor,\ j = \lfloor v/s \rfloor\,]",
             chain: r"\frac{\partial L}{\partial x_{i,j}} = \sum_{a,b=0}^{s-1} \delta_{s i + a,\, s j + b}",
         },
         doc: "Enlarges an image by repeating each element as a square. Decoders and generators use it before a convolution, which together avoid the chequered patterns of transposed convolution. There is nothing to learn in it.",
