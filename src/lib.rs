@@ -12,7 +12,7 @@
 //! ops/         the catalogue: one file = one kind of node, and catalogue.rs, the one list of them
 //! graph/       the computational graph: petgraph, node ids, edits, placement, shape inference, diagnostics
 //! engine/      a graph becomes a plan; a plan is run instruction by instruction, forward and backward; explain/ takes
-//!              numbers apart, certify checks gradients
+//!              numbers apart, why/ follows a gradient back along its paths, certify checks gradients
 //! data/        data sets: synthetic, embedded, CSV; splits, scaling, batches
 //! train/       optimisers, metrics; Session (synchronous) and Worker (its thread); stops/ breakpoints and watches;
 //!              timeline, what-if, the backward graph, health
