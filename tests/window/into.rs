@@ -12,11 +12,15 @@ fn place(h: &Harness<'_, App>) -> Option<IntoRef> {
     h.state().state().into
 }
 
-pub fn shot(h: &Harness<'_, App>) -> IntoShot {
-    let snapshot = h.state().state().snapshot.clone().expect("a snapshot");
-    let shot = snapshot.into.clone().expect("an instruction is open");
-    assert_eq!(Some(shot.of), place(h), "the worker reports what is opened");
-    shot
+pub fn shot(h: &mut Harness<'_, App>) -> IntoShot {
+    for _ in 0..100 {
+        let snapshot = h.state().state().snapshot.clone().expect("a snapshot");
+        if let Some(shot) = snapshot.into.clone().filter(|s| Some(s.of) == place(h)) {
+            return shot;
+        }
+        settle(h);
+    }
+    panic!("the worker does not report what is opened: {:?}", place(h));
 }
 
 /// Opens the first instruction of this phase of a node.
@@ -30,6 +34,13 @@ pub fn open(h: &mut Harness<'_, App>, name: &str, phase: Phase) {
             return;
         }
         press(h, Modifiers::NONE, Key::F10);
+        for _ in 0..100 {
+            let now = h.state().state().snapshot.clone().expect("a snapshot");
+            if (now.step, now.cursor) != (s.step, s.cursor) {
+                break;
+            }
+            settle(h);
+        }
     }
     panic!("the program has no {phase:?} of {name}");
 }
@@ -38,7 +49,7 @@ pub fn open(h: &mut Harness<'_, App>, name: &str, phase: Phase) {
 fn a_linear_layer_opens_to_product_bias_and_one_number() {
     let mut h = window(Some("projects/mlp_2_2_1.ron"));
     open(&mut h, "hidden", Phase::Forward);
-    let names: Vec<String> = shot(&h).parts.iter().map(|p| p.name.clone()).collect();
+    let names: Vec<String> = shot(&mut h).parts.iter().map(|p| p.name.clone()).collect();
     assert_eq!(names, ["matrix product", "plus bias"]);
     let screen = h.ctx.content_rect();
     for part in ["part matrix product", "part plus bias"] {
@@ -53,7 +64,7 @@ fn a_linear_layer_opens_to_product_bias_and_one_number() {
     assert_eq!(place(&h).and_then(|p| p.index), Some(0));
     press(&mut h, Modifiers::NONE, Key::ArrowDown);
     assert_eq!(place(&h).and_then(|p| p.index), Some(2), "an arrow goes down a row");
-    let made = shot(&h).made.expect("terms").expect("it can be said");
+    let made = shot(&mut h).made.expect("terms").expect("it can be said");
     let labels: Vec<&str> = made.terms.iter().flat_map(|t| &t.factors).map(|f| f.label.as_str()).collect();
     assert_eq!(labels, ["matrix product[1,0]", "hidden.bias[0]"]);
     let sum: f64 = made.terms.iter().map(|t| t.value).sum();
@@ -72,11 +83,11 @@ fn a_linear_layer_opens_to_product_bias_and_one_number() {
 fn a_gradient_opens_to_delta_times_input() {
     let mut h = window(Some("projects/mlp_2_2_1.ron"));
     open(&mut h, "output", Phase::Backward);
-    let names: Vec<String> = shot(&h).parts.iter().map(|p| p.name.clone()).collect();
+    let names: Vec<String> = shot(&mut h).parts.iter().map(|p| p.name.clone()).collect();
     assert_eq!(names, ["δ arrives", "weight.grad", "bias.grad", "input.grad"]);
     press(&mut h, Modifiers::NONE, Key::F10);
     press(&mut h, Modifiers::NONE, Key::F11);
-    let made = shot(&h).made.expect("terms").expect("it can be said");
+    let made = shot(&mut h).made.expect("terms").expect("it can be said");
     assert_eq!(made.terms.len(), 4, "one term per sample");
     for (n, t) in made.terms.iter().enumerate() {
         let labels: Vec<String> = t.factors.iter().map(|f| f.label.clone()).collect();
@@ -118,7 +129,7 @@ fn an_update_is_old_weight_less_rate_times_gradient() {
     let mut h = window(Some("projects/mlp_2_2_1.ron"));
     open(&mut h, "hidden", Phase::Update);
     press(&mut h, Modifiers::NONE, Key::F11);
-    let made = shot(&h).made.expect("terms").expect("it can be said");
+    let made = shot(&mut h).made.expect("terms").expect("it can be said");
     assert_eq!(made.terms.len(), 2);
     assert_eq!(made.terms[1].factors[1].label, "hidden.weight.grad[0,0]", "{made:?}");
     let sum: f64 = made.terms.iter().map(|t| t.value).sum();

@@ -79,7 +79,7 @@ impl PanelId {
             PanelId::Surface => "Loss surface",
             PanelId::Stops => "Stops",
             PanelId::Why => "Why",
-            PanelId::Rates => "Rate range",
+            PanelId::Rates => "Rates",
         }
     }
 }

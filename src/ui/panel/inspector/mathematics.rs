@@ -145,10 +145,7 @@ fn legend(ui: &mut Ui, written: &Written) {
     match &shot.grad_stats {
         Some(g) => {
             let shape = crate::tensor::shape_text(&shot.shape);
-            ui.label(text(
-                format!("δ = ∂L/∂{} {shape} ‖·‖ {} from {from}", node.name, short(g.norm)),
-                theme.gradient,
-            ));
+            ui.label(text(format!("δ = ∂L/∂{} {shape} ‖·‖ {} from {from}", node.name, short(g.norm)), theme.gradient));
             if let Some(w) = shot.weight_grad_norm {
                 ui.label(text(format!("∂L/∂parameters  ‖·‖ {}", short(w)), theme.gradient));
             }
