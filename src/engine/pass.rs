@@ -57,7 +57,18 @@ pub struct Pass<S> {
     lean: bool,
 }
 
-type Many<T> = SmallVec<[T; 16]>;
+/// Few enough that moving it costs little; most nodes have no more inputs or weights.
+type Many<T> = SmallVec<[T; 6]>;
+
+/// As `collect`, which a step of a small network spends more time in than in its numbers.
+#[inline(always)]
+fn many<T>(items: impl Iterator<Item = T>) -> Many<T> {
+    let mut out = Many::new();
+    for item in items {
+        out.push(item);
+    }
+    out
+}
 
 impl<S: Precision> Pass<S> {
     /// Memory for `plan`; nothing computed yet.
@@ -212,7 +223,7 @@ impl<S: Precision> Pass<S> {
                 let (trained, kept) = weights.values.split_at_mut(first);
                 let inputs = inputs(plan, step, below, trained);
                 let own = own_weights(plan, step, trained);
-                let mut buffers = pieces(plan, &step.buffers, kept, first);
+                let mut buffers = many(pieces(plan, &step.buffers, kept, first));
                 S::forward(
                     step.kind,
                     &mut Forward {
@@ -278,8 +289,8 @@ impl<S: Precision> Pass<S> {
             }));
         }
         let frozen = |k: &usize| plan.infos[*k].tuning.frozen;
-        let pieces = pieces(plan, &step.weights, &mut weights.grads, 0).into_iter().zip(&step.weights);
-        let mut grad_weights: Many<Option<ViewMut<S>>> = pieces.map(|(g, k)| (!frozen(k)).then_some(g)).collect();
+        let pieces = pieces(plan, &step.weights, &mut weights.grads, 0).zip(&step.weights);
+        let mut grad_weights: Many<Option<ViewMut<S>>> = many(pieces.map(|(g, k)| (!frozen(k)).then_some(g)));
         S::backward(
             step.kind,
             &mut Backward {
@@ -390,6 +401,7 @@ impl<S> Update<S> for Still {
     fn update(&mut self, _: usize, _: usize, _: &mut [S], _: &[S]) {}
 }
 
+#[inline(always)]
 pub(super) fn inputs<'a, S: Precision>(
     plan: &'a Plan,
     step: &'a Step,
@@ -400,25 +412,30 @@ pub(super) fn inputs<'a, S: Precision>(
         Source::Value(k) => &values[plan.steps[k].value.clone()],
         Source::Weight(k) => &weights[plan.infos[k].range.clone()],
     };
-    step.inputs.iter().zip(&step.input_shapes).map(|(s, shape)| View { shape, data: data(s) }).collect()
+    many(step.inputs.iter().zip(&step.input_shapes).map(|(s, shape)| View { shape, data: data(s) }))
 }
 
+#[inline(always)]
 pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights: &'a [S]) -> Many<View<'a, S>> {
     let view = |k: &usize| View { shape: &plan.infos[*k].shape, data: &weights[plan.infos[*k].range.clone()] };
-    step.weights.iter().map(view).collect()
+    many(step.weights.iter().map(view))
 }
 
 /// The tensors numbered `of`, in growing order, out of a flat buffer that begins at `start`.
-fn pieces<'a, S>(plan: &'a Plan, of: &[usize], mut rest: &'a mut [S], mut start: usize) -> Many<ViewMut<'a, S>> {
-    let mut out = SmallVec::new();
-    for k in of {
+#[inline(always)]
+fn pieces<'a, S>(
+    plan: &'a Plan,
+    of: &'a [usize],
+    mut rest: &'a mut [S],
+    mut start: usize,
+) -> impl Iterator<Item = ViewMut<'a, S>> {
+    of.iter().map(move |k| {
         let info = &plan.infos[*k];
         let (_, tail) = std::mem::take(&mut rest).split_at_mut(info.range.start - start);
         let (data, tail) = tail.split_at_mut(info.range.len());
         (rest, start) = (tail, info.range.end);
-        out.push(ViewMut { shape: &info.shape, data });
-    }
-    out
+        ViewMut { shape: &info.shape, data }
+    })
 }
 
 /// The first element that is NaN or infinite.
