@@ -161,6 +161,26 @@ fn the_backward_pass_is_walked_node_by_node() {
 }
 
 #[test]
+fn buffers_are_not_listed_among_gradients() {
+    let mut h = window(Some("projects/resnet.ron"));
+    let step = |h: &Harness<'_, App>| h.state().state().snapshot.as_ref().map(|s| s.step);
+    let wait = |h: &mut Harness<'_, App>, to: u64| {
+        for _ in 0..400 {
+            if step(h) == Some(to) {
+                return;
+            }
+            settle(h);
+        }
+        panic!("the worker stands at {:?}", step(h));
+    };
+    wait(&mut h, 0);
+    press(&mut h, Modifiers::NONE, Key::F7);
+    wait(&mut h, 1);
+    assert!(h.query_by_label_contains("stem norm.weight").is_some());
+    assert!(h.query_by_label_contains("stem norm.running_mean").is_none());
+}
+
+#[test]
 fn the_inspector_shows_and_changes_a_parameter() {
     let mut h = window(Some("projects/xor.ron"));
     h.get_by_label("node hidden").click();

@@ -18,6 +18,8 @@ pub struct Point {
 pub struct GradTrack {
     /// `hidden 1.weight`.
     pub label: String,
+    /// Whether it is a buffer, which has no gradient, such as a running mean.
+    pub buffer: bool,
     /// Step and ‖∂L/∂w‖.
     pub points: Vec<[f64; 2]>,
     /// Step and ‖Δw‖ / ‖w‖.

@@ -177,7 +177,7 @@ impl<S: Precision> Session<S> {
             .map(|i| {
                 // Room for all that is kept, so that a step never allocates.
                 let room = || Vec::with_capacity(KEEP + 1);
-                GradTrack { label: i.label.clone(), points: room(), ratio: room() }
+                GradTrack { label: i.label.clone(), buffer: i.buffer, points: room(), ratio: room() }
             })
             .collect();
         let eval_rows = evaluation_rows(&inference);

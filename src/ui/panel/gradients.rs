@@ -33,7 +33,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
     });
     if *show == Show::Now {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            for g in snapshot.gradients.iter() {
+            for g in snapshot.gradients.iter().filter(|g| !g.buffer) {
                 let norm = g.points.iter().rfind(|p| p[0] <= snapshot.step as f64).map_or(0.0, |p| p[1]);
                 bar(ui, &g.label, norm, &theme);
             }
@@ -59,7 +59,7 @@ pub fn ui(ui: &mut Ui, state: &State, show: &mut Show) {
         .show(ui, |p| {
             let here = VLine::new("", snapshot.step as f64).color(theme.dim).width(1.0).allow_hover(false);
             p.vline(here.style(LineStyle::Dashed { length: 4.0 }));
-            for (i, g) in snapshot.gradients.iter().enumerate() {
+            for (i, g) in snapshot.gradients.iter().filter(|g| !g.buffer).enumerate() {
                 let source = if ratio { &g.ratio } else { &g.points };
                 let points: Vec<[f64; 2]> =
                     source.iter().filter(|q| q[1] > 0.0 && q[1].is_finite()).map(|q| [q[0], q[1].log10()]).collect();
