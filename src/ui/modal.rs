@@ -97,18 +97,25 @@ impl App {
             Cancel,
         }
         let title = self.state.title();
+        // To save first would write over what is to come back.
+        let revert = then == Then::Revert;
         let choice = modal(ctx, "unsaved", 420.0, Choice::Cancel, |ui| {
-            ui.heading("Unsaved changes");
-            ui.label(format!("Save the changes of {title} first?"));
+            ui.heading(if revert { "Revert to the saved file" } else { "Unsaved changes" });
+            ui.label(if revert {
+                format!("The changes of {title} since it was saved are lost.")
+            } else {
+                format!("Save the changes of {title} first?")
+            });
             ui.add_space(10.0);
             ui.horizontal(|ui| {
-                let save = ui.button("Save");
-                if ui.memory(|m| m.focused().is_none()) {
-                    save.request_focus();
-                }
-                let discard = ui.button("Discard").on_hover_text("The changes are lost.");
+                let save = (!revert).then(|| ui.button("Save"));
+                let discard =
+                    ui.button(if revert { "Revert" } else { "Discard" }).on_hover_text("The changes are lost.");
                 let cancel = ui.button("Cancel");
-                if save.clicked() {
+                if ui.memory(|m| m.focused().is_none()) {
+                    save.as_ref().unwrap_or(&cancel).request_focus();
+                }
+                if save.is_some_and(|s| s.clicked()) {
                     Some(Choice::Save)
                 } else if discard.clicked() {
                     Some(Choice::Discard)

@@ -151,6 +151,33 @@ fn what_is_dropped_on_the_window_opens() {
 }
 
 #[test]
+fn reverting_asks_and_never_saves_what_is_to_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.ron");
+    let text = include_str!("../../projects/xor.ron");
+    std::fs::write(&path, text).unwrap();
+    let mut h = window([1280.0, 720.0]);
+    h.state_mut().push(Action::OpenPath(path.clone()));
+    h.run_steps(3);
+    let pos = [0.0, 900.0];
+    h.state_mut().push(Action::AddNode { kind: "tanh".to_owned(), pos, connect: None });
+    h.run_steps(2);
+    let edited = nodes(&h);
+    h.state_mut().push(Action::Revert);
+    h.run_steps(3);
+    assert!(h.query_by_label("Save").is_none());
+    h.key_press(Key::Enter);
+    h.run_steps(3);
+    assert_eq!(nodes(&h), edited, "Enter keeps the changes");
+    h.state_mut().push(Action::Revert);
+    h.run_steps(3);
+    h.get_by_label("Revert").click();
+    h.run_steps(4);
+    assert_eq!(nodes(&h), edited - 1);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "the file is as it was");
+}
+
+#[test]
 fn every_command_opens_what_it_names_without_a_panic() {
     let mut h = window([1280.0, 720.0]);
     for info in shortcuts::all().iter().filter(|i| i.label != "Quit") {
