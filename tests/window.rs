@@ -176,8 +176,8 @@ fn buffers_are_not_listed_among_gradients() {
     wait(&mut h, 0);
     press(&mut h, Modifiers::NONE, Key::F7);
     wait(&mut h, 1);
-    assert!(h.query_by_label_contains("stem norm.weight").is_some());
-    assert!(h.query_by_label_contains("stem norm.running_mean").is_none());
+    assert!(h.query_by_label_contains("gradient of stem norm.weight").is_some());
+    assert!(h.query_by_label_contains("gradient of stem norm.running_mean").is_none());
 }
 
 #[test]

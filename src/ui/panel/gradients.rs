@@ -85,6 +85,8 @@ fn bar(ui: &mut Ui, label: &str, norm: f64, theme: &Theme) {
         ui.painter().rect_filled(rect, 2.0, theme.card);
         let full = Rect::from_min_size(rect.min, vec2(rect.width() * decades(norm), rect.height()));
         ui.painter().rect_filled(full, 2.0, theme.gradient);
+        let name = format!("gradient of {label}: {}", short(norm));
+        r.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &name));
         r.on_hover_text(format!("‖∂L/∂({label})‖ = {norm:.6e}; the bar runs by decades from 1e-6 to 10"));
         ui.label(RichText::new(short(norm)).font(theme::mono(11.0)).color(theme.dim));
     });
