@@ -37,11 +37,12 @@ const UNKNOWN: u64 = 16 << 30;
 impl Plan {
     /// What a batch takes.
     pub fn footprint(&self) -> Footprint {
-        Footprint { values: self.values, saved: self.saved, gradients: self.grads, live: self.live() }
+        let live = *self.live.get_or_init(|| self.least());
+        Footprint { values: self.values, saved: self.saved, gradients: self.grads, live }
     }
 
     /// The largest sum, over the instructions, of what is alive while one runs.
-    fn live(&self) -> usize {
+    fn least(&self) -> usize {
         let end = self.program.len().saturating_sub(1);
         // Instruction of the forward, the seed and the backward of each step.
         let mut at = vec![[None::<usize>; 3]; self.steps.len()];

@@ -10,6 +10,7 @@ use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Kind, Params, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// What an instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +126,8 @@ pub struct Plan {
     batch: usize,
     terms: Vec<(NodeId, f64)>,
     forward: usize,
+    /// The least that must be there at once, counted when it is first asked for.
+    pub(super) live: OnceLock<usize>,
 }
 
 /// Elements above which memory is asked for before gradients are laid out.
@@ -161,6 +164,7 @@ impl Plan {
             batch,
             terms: Vec::new(),
             forward: 0,
+            live: OnceLock::new(),
         };
         for id in order {
             plan.add_step(graph, inference, id, batch);
@@ -173,7 +177,7 @@ impl Plan {
         let terms = graph.loss_terms();
         plan.terms = plan.steps.iter().filter(|s| terms.contains(&s.id)).map(|s| (s.id, s.loss_weight)).collect();
         plan.lay_gradients(&graph.ancestors(&terms));
-        fits(plan.footprint().total(), size_of::<S>(), batch)?;
+        fits(plan.bytes(1), size_of::<S>(), batch)?;
         plan.write_program();
         Ok(plan)
     }
