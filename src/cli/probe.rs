@@ -4,7 +4,7 @@ use crate::cli::Usage;
 use crate::cli::table::{Table, number};
 use crate::engine::Phase;
 use crate::ops::Precision;
-use crate::tensor::shape_text;
+use crate::tensor::{norm, shape_text};
 use crate::train::{Poke, Session, TrainConfig, WhatIf, index_text};
 use anyhow::Result;
 use std::io::Write;
@@ -85,7 +85,7 @@ fn retained<S: Precision>(session: &Session<S>, name: &str, out: &mut dyn Write)
         (Some(n), _) if !n.requires_grad => "can't retain_grad on Tensor that has requires_grad=False".to_owned(),
         (_, None) => "None: the backward pass has not come to it".to_owned(),
         (_, Some(g)) => {
-            let norm = g.data.iter().map(|g| g.to64() * g.to64()).sum::<f64>().sqrt() * f64::from(shot.passes);
+            let norm = norm(g.data) * f64::from(shot.passes);
             format!("{}  norm {}  {}", shape_text(g.shape), number(norm), passes(shot.passes))
         }
     };

@@ -9,6 +9,6 @@ mod shape;
 mod view;
 
 pub use rng::{Init, mix, normal, stream};
-pub use scalar::Scalar;
+pub use scalar::{Scalar, norm};
 pub use shape::{Dim, Shape};
 pub use view::{Stats, View, ViewMut, shape_text};

@@ -70,3 +70,8 @@ impl Scalar for f64 {
         self
     }
 }
+
+/// The Euclidean norm √Σx², added up in double precision.
+pub fn norm<S: Scalar>(data: &[S]) -> f64 {
+    data.iter().map(|x| x.to64() * x.to64()).sum::<f64>().sqrt()
+}

@@ -5,7 +5,7 @@
 use crate::engine::ParamInfo;
 use crate::graph::{Node, NodeId};
 use crate::ops::{GradFn, Precision, Role, Spec};
-use crate::tensor::Shape;
+use crate::tensor::{Shape, norm};
 use crate::train::Session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -279,10 +279,9 @@ impl<S: Precision> Session<S> {
     /// The backward graph now.
     pub fn autograd_shot(&self, graph: &Arc<Autograd>) -> AutogradShot {
         let weights = self.weights();
-        let norm = |k: usize| weights.grad(k).iter().map(|g| g.to64() * g.to64()).sum::<f64>().sqrt();
         let leaf = |k: usize| {
             let state = self.grad_state(k);
-            (state, state.holds().then(|| norm(k)))
+            (state, state.holds().then(|| norm(weights.grad(k))))
         };
         let (plan, pass) = self.current();
         let begun = pass.cursor() > plan.forward_len();

@@ -6,7 +6,7 @@
 use crate::engine::{Bad, Local, Operand, Phase, Weights, index_text};
 use crate::graph::{Fix, NodeId};
 use crate::ops::{Break, Precision};
-use crate::tensor::stream;
+use crate::tensor::{norm, stream};
 use crate::train::{Session, TrainConfig};
 use rand::RngExt as _;
 
@@ -225,7 +225,6 @@ impl<S: Precision> Session<S> {
     /// The weights that are many times as large as at the start.
     fn grown(&self) -> Vec<String> {
         let start = Weights::<S>::init(self.graph(), self.inference(), self.config().seed);
-        let norm = |w: &[S]| w.iter().map(|x| x.to64() * x.to64()).sum::<f64>().sqrt();
         let mut list = Vec::new();
         for (k, info) in self.weights().infos.iter().enumerate().filter(|(_, i)| i.trained()) {
             let (then, now) = (norm(start.value(k)), norm(self.weights().value(k)));

@@ -26,6 +26,13 @@ struct Progress {
     over: AtomicBool,
 }
 
+impl Progress {
+    /// Whether the last rate was tried, or the window has said that it is enough.
+    fn over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+}
+
 /// What the test has found so far. It fills while it is looked at.
 #[derive(Clone)]
 pub struct Rates {
@@ -51,7 +58,7 @@ impl Rates {
     }
     /// Whether no more will come.
     pub fn over(&self) -> bool {
-        self.progress.over.load(Ordering::Acquire)
+        self.progress.over()
     }
 }
 
@@ -90,7 +97,7 @@ impl RatesJob {
                 copy.set_halt(flag);
                 copy.rate_range_while(want.from, want.to, want.steps, |p| {
                     progress.points.lock().unwrap_or_else(PoisonError::into_inner).push(p);
-                    !copy_halted(&progress)
+                    !progress.over()
                 });
             }
             progress.over.store(true, Ordering::Release);
@@ -108,11 +115,6 @@ impl RatesJob {
     pub fn rates(&self) -> Arc<Rates> {
         Arc::clone(&self.rates)
     }
-}
-
-/// Whether the window has said that it is enough.
-fn copy_halted(progress: &Progress) -> bool {
-    progress.over.load(Ordering::Acquire)
 }
 
 /// The losses with noise taken out: means over neighbours, a fifteenth of all on each side, fewer at the ends.

@@ -4,13 +4,13 @@
 //! - Otherwise a tensor is to blame if the factor is proportional to it (doubled, it doubles what leaves), and all zeros.
 //! - What neither explains is a flat loss, a mean over many elements, or terms that cancel.
 
+use super::USUAL;
 use super::words::number;
-use super::{USUAL, norm};
 use crate::engine::explain::Scene;
 use crate::engine::local::{Local, Target};
 use crate::graph::NodeId;
 use crate::ops::Precision;
-use crate::tensor::stream;
+use crate::tensor::{norm, stream};
 use rand::RngExt as _;
 use std::collections::BTreeMap;
 

@@ -15,6 +15,7 @@ use crate::engine::local::{Local, Target};
 use crate::engine::plan::Source;
 use crate::graph::NodeId;
 use crate::ops::{Precision, Role};
+use crate::tensor::norm;
 use finding::Detective;
 use routes::{Found, Search};
 
@@ -278,8 +279,4 @@ impl<S: Precision> Scene<'_, S> {
 /// How many paths, in digits as far as these mean something: `12`, `3.4e21`.
 pub fn count_text(count: f64) -> String {
     if count < 1e7 { format!("{count:.0}") } else { format!("{count:.1e}") }
-}
-
-fn norm<S: Precision>(data: &[S]) -> f64 {
-    data.iter().map(|x| x.to64() * x.to64()).sum::<f64>().sqrt()
 }

@@ -1,9 +1,10 @@
 //! The paths from the losses to a parameter that bring most, found in one sweep: every node keeps its best few.
 
-use super::{MOST, norm};
+use super::MOST;
 use crate::engine::explain::Scene;
 use crate::engine::plan::Source;
 use crate::ops::Precision;
+use crate::tensor::norm;
 
 /// A path: steps from the loss on, each with the pin by which it is left; `None` for the parameter that it owns.
 pub(super) struct Found {

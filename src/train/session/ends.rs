@@ -3,6 +3,7 @@
 use super::Part;
 use super::evaluate::Sweep;
 use crate::ops::Precision;
+use crate::tensor::norm;
 use crate::train::record::thin;
 use crate::train::{Point, Session};
 
@@ -18,8 +19,7 @@ impl<S: Precision> Session<S> {
         self.batch += 1;
         self.ledger.end(self.step, !self.config.zero_grad);
         let epoch_ended = self.batch >= self.batches();
-        let every = (self.batches() / 4).max(1) as u64;
-        if self.step <= 50 || self.step.is_multiple_of(every) {
+        if self.looks_after(self.step) {
             self.track();
             self.observe();
         }
@@ -27,6 +27,12 @@ impl<S: Precision> Session<S> {
             self.closing = Some(Sweep::default());
             self.end_epoch();
         }
+    }
+
+    /// Whether gradients are recorded and health is observed after so many batches: often at first, then four times an
+    /// epoch.
+    pub(super) fn looks_after(&self, step: u64) -> bool {
+        step <= 50 || step.is_multiple_of((self.batches() / 4).max(1) as u64)
     }
 
     /// Evaluates the test part and closes the epoch. Whether it came to the end; else it goes on from there.
@@ -61,7 +67,7 @@ impl<S: Precision> Session<S> {
         for (k, t) in self.tracks.iter_mut().enumerate() {
             // Kept in single precision, as in files.
             let kept = |x: f64| f64::from(x as f32);
-            let norm = self.weights.grad(k).iter().map(|g| g.to64() * g.to64()).sum::<f64>().sqrt();
+            let norm = norm(self.weights.grad(k));
             let (moved, size) = self.moves.moved[k];
             t.points.push([self.step as f64, kept(norm)]);
             t.ratio.push([self.step as f64, kept((moved / size.max(1e-300)).sqrt())]);

@@ -30,10 +30,8 @@ impl<S: Precision> Session<S> {
     /// Lets the next batch leave out gradients that reach no trained weight, if nothing reads them: no breakpoint, no
     /// observation of the network's health. Returns whether it will.
     pub fn set_lean(&mut self, lean: bool) -> bool {
-        let every = (self.batches() / 4).max(1) as u64;
         let ends = self.batch + 1 >= self.batches();
-        let looked_at = self.step < 50 || (self.step + 1).is_multiple_of(every) || ends;
-        let lean = lean && !looked_at && !self.stops.armed() && !self.begun;
+        let lean = lean && !self.looks_after(self.step + 1) && !ends && !self.stops.armed() && !self.begun;
         self.pass.set_lean(lean);
         if let Some((_, pass)) = &mut self.last {
             pass.set_lean(false);

@@ -26,7 +26,7 @@ impl Trainer {
         let same = self.session.as_ref().is_some_and(|s| s.graph().computes_as(&graph) && *s.config() == config);
         let (old, run) = kept.unzip();
         let run = run.flatten().filter(|_| same).map(|run| RunState { cursor: 0, ..run });
-        let old = old.or_else(|| self.session.as_ref().map(Session::export_weights)).or_else(|| self.kept.take());
+        let old = old.or_else(|| self.kept.take());
         self.session = None;
         self.rates = None;
         self.revision = revision;
