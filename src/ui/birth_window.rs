@@ -3,10 +3,9 @@
 use crate::train::{Birth, Granularity, Remedy};
 use crate::ui::action::Action;
 use crate::ui::app::App;
-use crate::ui::state::Focus;
+use crate::ui::panel::go_to;
 use crate::ui::theme::{self, Theme};
 use egui::{Align2, Context, Grid, RichText, Ui, vec2};
-use std::collections::BTreeSet;
 
 impl App {
     /// Draws the window while there is a bad value to explain.
@@ -34,8 +33,7 @@ fn content(ui: &mut Ui, birth: &Birth, actions: &mut Vec<Action>) {
     ui.horizontal_wrapped(|ui| {
         let name = RichText::new(&birth.name).font(theme::bold(14.0));
         if ui.link(name).on_hover_text("Show this node").clicked() {
-            actions.push(Action::Select(BTreeSet::from([birth.node])));
-            actions.push(Action::Focus(Focus::Node(birth.node)));
+            go_to(birth.node, actions);
         }
         let phase = format!("{:?}", birth.phase).to_lowercase();
         ui.label(RichText::new(format!("{phase} · {}", birth.element)).font(theme::mono(12.0)));

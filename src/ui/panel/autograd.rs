@@ -6,12 +6,11 @@ use crate::train::bytes_text as bytes;
 use crate::train::{AutogradShot, GradNode, GradState, TrainConfig};
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::short;
-use crate::ui::panel::nothing;
-use crate::ui::state::{Focus, State};
+use crate::ui::panel::{go_to, nothing};
+use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::{RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
-use std::collections::BTreeSet;
 
 /// Draws the panel.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -189,8 +188,7 @@ fn table(ui: &mut Ui, state: &State, shot: &AutogradShot, scrolls: bool, theme: 
                     row.col(|ui| {
                         let r = ui.selectable_label(chosen, n.name.as_str());
                         if r.clicked() {
-                            actions.push(Action::Select(BTreeSet::from([n.node])));
-                            actions.push(Action::Focus(Focus::Node(n.node)));
+                            go_to(n.node, actions);
                         }
                     });
                     let shape = crate::tensor::shape_text(&n.shape);

@@ -26,8 +26,18 @@ pub use inspector::{Inspector, chain_equation};
 pub use palette::node_palette;
 pub use stops::StopsPanel;
 
+use crate::graph::NodeId;
+use crate::ui::action::Action;
+use crate::ui::state::Focus;
 use crate::ui::theme::{self, Theme};
 use egui::{Align, Label, Layout, Response, RichText, Ui, vec2};
+use std::collections::BTreeSet;
+
+/// Selects a node and brings it into view.
+pub fn go_to(node: NodeId, actions: &mut Vec<Action>) {
+    actions.push(Action::Select(BTreeSet::from([node])));
+    actions.push(Action::Focus(Focus::Node(node)));
+}
 
 /// A small heading in capitals.
 pub fn heading(ui: &mut Ui, text: &str) {

@@ -2,10 +2,10 @@
 
 use crate::graph::{Diagnostic, Severity};
 use crate::ui::action::Action;
-use crate::ui::state::{Focus, State};
+use crate::ui::panel::go_to;
+use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::{RichText, ScrollArea, Ui};
-use std::collections::BTreeSet;
 
 /// Draws the panel.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
@@ -55,8 +55,7 @@ fn row(ui: &mut Ui, d: &Diagnostic, state: &State, theme: &Theme, actions: &mut 
         if ui.link(RichText::new(text).color(theme.text)).clicked()
             && let Some(id) = d.node
         {
-            actions.push(Action::Select(BTreeSet::from([id])));
-            actions.push(Action::Focus(Focus::Node(id)));
+            go_to(id, actions);
         }
         for fix in &d.fixes {
             if ui.small_button(&fix.label).on_hover_text("Apply this change; undo takes it back").clicked() {
@@ -72,8 +71,7 @@ fn health(ui: &mut Ui, state: &State, theme: &Theme, actions: &mut Vec<Action>) 
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("run").font(theme::mono(10.5)).color(theme.warning));
             if ui.link(RichText::new(&mark.text).color(theme.text)).clicked() {
-                actions.push(Action::Select(BTreeSet::from([mark.node])));
-                actions.push(Action::Focus(Focus::Node(mark.node)));
+                go_to(mark.node, actions);
             }
             ui.label(RichText::new(mark.ailment.advice()).color(theme.dim));
         });

@@ -8,13 +8,12 @@ use crate::ui::action::Action;
 use crate::ui::canvas::bubble::lines;
 use crate::ui::canvas::picture;
 use crate::ui::command_palette::arrows;
-use crate::ui::panel::heading;
-use crate::ui::state::{Focus, State};
+use crate::ui::panel::{go_to, heading};
+use crate::ui::state::State;
 use crate::ui::stops::{changed, count};
 use crate::ui::theme::{self, Theme};
 use egui::text::{CCursor, CCursorRange};
 use egui::{Button, Id, Key, Modifiers, RichText, ScrollArea, Sense, Stroke, TextEdit, Ui, vec2};
-use std::collections::BTreeSet;
 
 /// What is being typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +92,8 @@ impl StopsPanel {
         let Some(b) = state.document().stops.breakpoint(id) else { return };
         let (hits, reached, fault) = count(state, id);
         let target = b.target(state.graph());
-        ui.horizontal(|ui| {
-            switch(ui, b, &target, state, theme, actions);
-            jump(ui, b, &target, theme::sans(13.0), actions);
-            let moments: &[Moment] =
-                if matches!(b.place, Place::Wire(_)) { &Moment::OF_WIRES } else { &Moment::OF_NODES };
+        let moments: &[Moment] = if matches!(b.place, Place::Wire(_)) { &Moment::OF_WIRES } else { &Moment::OF_NODES };
+        let moment = |ui: &mut Ui, actions: &mut Vec<Action>| {
             ui.menu_button(RichText::new(b.moment.label()).color(theme.dim), |ui| {
                 for m in moments {
                     if ui.selectable_label(*m == b.moment, m.label()).clicked() {
@@ -106,6 +102,15 @@ impl StopsPanel {
                     }
                 }
             });
+        };
+        // In a narrow panel the moment has a line of its own.
+        let narrow = ui.available_width() < 250.0;
+        ui.horizontal(|ui| {
+            switch(ui, b, &target, state, theme, actions);
+            jump(ui, b, &target, theme::sans(13.0), actions);
+            if !narrow {
+                moment(ui, actions);
+            }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let remove = ui.small_button("×").accessible_name(format!("Remove breakpoint on {target}"));
                 if remove.on_hover_text("Take it off.").clicked() {
@@ -116,6 +121,9 @@ impl StopsPanel {
                     .on_hover_text(format!("It stopped the run {hits} times; its place was reached {reached} times."));
             });
         });
+        if narrow {
+            moment(ui, actions);
+        }
         let own = match b.place {
             Place::Node(n) => Own::Node(n),
             Place::Wire(w) => Own::Wire(w),
@@ -322,8 +330,7 @@ fn jump(ui: &mut Ui, b: &Breakpoint, target: &str, font: egui::FontId, actions: 
     if jump.on_hover_text("Select it and bring it into view.").clicked()
         && let Some(node) = b.node()
     {
-        actions.push(Action::Select(BTreeSet::from([node])));
-        actions.push(Action::Focus(Focus::Node(node)));
+        go_to(node, actions);
     }
 }
 

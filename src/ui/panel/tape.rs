@@ -4,15 +4,14 @@ use crate::engine::{Instruction, Phase};
 use crate::train::Snapshot;
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::short;
-use crate::ui::panel::nothing;
-use crate::ui::state::{Focus, State};
+use crate::ui::panel::{go_to, nothing};
+use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
     Align2, CornerRadius, FontId, Galley, Key, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextFormat, Ui,
     vec2,
 };
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const WIDTH: f32 = 132.0;
@@ -153,8 +152,7 @@ fn cell(
     if response.double_clicked() || response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
         actions.push(there.clone());
     } else if response.clicked() {
-        actions.push(Action::Select(BTreeSet::from([instruction.node])));
-        actions.push(Action::Focus(Focus::Node(instruction.node)));
+        go_to(instruction.node, actions);
     }
     response.context_menu(|ui| {
         ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
@@ -163,8 +161,7 @@ fn cell(
             ui.close();
         }
         if ui.button("Show the node").clicked() {
-            actions.push(Action::Select(BTreeSet::from([instruction.node])));
-            actions.push(Action::Focus(Focus::Node(instruction.node)));
+            go_to(instruction.node, actions);
             ui.close();
         }
     });

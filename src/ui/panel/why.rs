@@ -4,12 +4,11 @@ use crate::graph::NodeId;
 use crate::train::{Leg, Route, Verdict, Why, count_text};
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::{decades, short};
-use crate::ui::panel::nothing;
-use crate::ui::state::{Focus, State};
+use crate::ui::panel::{go_to, nothing};
+use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use crate::ui::why::{answer, parameters};
 use egui::{Align, Button, ComboBox, Frame, Label, Layout, Margin, Rect, RichText, ScrollArea, Sense, Ui, vec2};
-use std::collections::BTreeSet;
 
 /// Factors of a path that are shown at each of its ends, if it is a long one.
 const ENDS: usize = 20;
@@ -99,7 +98,7 @@ fn verdict(ui: &mut Ui, why: &Why, theme: &Theme, actions: &mut Vec<Action>) {
             match f.node {
                 Some(node) => {
                     if ui.add(Button::new(text)).on_hover_text("Shows the node that is to blame").clicked() {
-                        show(node, actions);
+                        go_to(node, actions);
                     }
                 }
                 None => _ = ui.label(text),
@@ -107,11 +106,6 @@ fn verdict(ui: &mut Ui, why: &Why, theme: &Theme, actions: &mut Vec<Action>) {
         }
     });
     ui.add_space(4.0);
-}
-
-fn show(node: NodeId, actions: &mut Vec<Action>) {
-    actions.push(Action::Select(BTreeSet::from([node])));
-    actions.push(Action::Focus(Focus::Node(node)));
 }
 
 fn path(ui: &mut Ui, why: &Why, k: usize, route: &Route, state: &State, theme: &Theme, actions: &mut Vec<Action>) {
@@ -138,7 +132,7 @@ fn path(ui: &mut Ui, why: &Why, k: usize, route: &Route, state: &State, theme: &
         actions.push(Action::LightPath(if chosen { None } else { Some(k) }));
         let at = route.guilty.unwrap_or(n.saturating_sub(1));
         if let Some(leg) = route.legs.get(at).filter(|_| !chosen) {
-            show(leg.node, actions);
+            go_to(leg.node, actions);
         }
     }
     if !chosen {
@@ -169,7 +163,7 @@ fn head(ui: &mut Ui, theme: &Theme) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         for (text, width) in
-            [("node", name), ("factor", factor), ("", bar), ("‖leaves‖", norm), ("what is behind it", 0.0)]
+            [("node", name), ("factor", factor), ("", bar), ("leaves", norm), ("what is behind it", 0.0)]
         {
             let text = RichText::new(text).font(theme::sans(10.5)).color(theme.dim);
             if width > 0.0 {
@@ -206,7 +200,7 @@ fn row(ui: &mut Ui, why: &Why, route: &Route, i: usize, leg: &Leg, theme: &Theme
                 .add(Label::new(text.clone()).truncate().sense(Sense::click()))
                 .on_hover_text("Click: shows this node");
             if r.clicked() {
-                show(leg.node, actions);
+                go_to(leg.node, actions);
             }
         });
         cell(ui, factor, &mut |ui| {
