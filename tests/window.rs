@@ -1,10 +1,12 @@
 //! The window driven by its accessible labels, without a display.
 
 use chainrule::graph::NodeId;
+use chainrule::train::Snapshot;
 use chainrule::ui::app::{App, Launch};
 use egui::{Key, Modifiers, Pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use std::sync::Arc;
 
 #[path = "window/autograd.rs"]
 mod autograd;
@@ -29,6 +31,19 @@ fn settle(h: &mut Harness<'_, App>) {
         std::thread::sleep(std::time::Duration::from_millis(25));
         h.run_steps(2);
     }
+}
+
+/// Lets the worker answer until its snapshot is as `ok` asks, and gives it.
+fn until(h: &mut Harness<'_, App>, what: &str, ok: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    for _ in 0..400 {
+        settle(h);
+        if let Some(s) = h.state().state().snapshot.clone().filter(|s| ok(s)) {
+            return s;
+        }
+    }
+    let s = h.state().state().snapshot.clone();
+    let at = s.map(|s| (s.running, s.step, s.record.to, s.record.goal, s.cursor, s.at_rest));
+    panic!("it never came: {what}; {at:?}, {:?}", h.state().messages());
 }
 
 fn press(h: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
@@ -163,19 +178,9 @@ fn the_backward_pass_is_walked_node_by_node() {
 #[test]
 fn buffers_are_not_listed_among_gradients() {
     let mut h = window(Some("projects/resnet.ron"));
-    let step = |h: &Harness<'_, App>| h.state().state().snapshot.as_ref().map(|s| s.step);
-    let wait = |h: &mut Harness<'_, App>, to: u64| {
-        for _ in 0..400 {
-            if step(h) == Some(to) {
-                return;
-            }
-            settle(h);
-        }
-        panic!("the worker stands at {:?}", step(h));
-    };
-    wait(&mut h, 0);
+    until(&mut h, "the start", |s| s.step == 0);
     press(&mut h, Modifiers::NONE, Key::F7);
-    wait(&mut h, 1);
+    until(&mut h, "a batch", |s| s.step == 1);
     assert!(h.query_by_label_contains("gradient of stem norm.weight").is_some());
     assert!(h.query_by_label_contains("gradient of stem norm.running_mean").is_none());
 }

@@ -1,6 +1,6 @@
 //! Into an instruction, a part, a number, and out again, by the keys.
 
-use super::{press, settle, window};
+use super::{press, settle, until, window};
 use chainrule::engine::{Joined, Phase};
 use chainrule::train::{IntoRef, IntoShot, TensorRef};
 use chainrule::ui::app::App;
@@ -13,14 +13,9 @@ fn place(h: &Harness<'_, App>) -> Option<IntoRef> {
 }
 
 pub fn shot(h: &mut Harness<'_, App>) -> IntoShot {
-    for _ in 0..100 {
-        let snapshot = h.state().state().snapshot.clone().expect("a snapshot");
-        if let Some(shot) = snapshot.into.clone().filter(|s| Some(s.of) == place(h)) {
-            return shot;
-        }
-        settle(h);
-    }
-    panic!("the worker does not report what is opened: {:?}", place(h));
+    let of = place(h);
+    let snapshot = until(h, "what is opened", |s| s.into.as_ref().map(|i| i.of) == of);
+    snapshot.into.clone().expect("an instruction is open")
 }
 
 /// Opens the first instruction of this phase of a node.
@@ -34,13 +29,7 @@ pub fn open(h: &mut Harness<'_, App>, name: &str, phase: Phase) {
             return;
         }
         press(h, Modifiers::NONE, Key::F10);
-        for _ in 0..100 {
-            let now = h.state().state().snapshot.clone().expect("a snapshot");
-            if (now.step, now.cursor) != (s.step, s.cursor) {
-                break;
-            }
-            settle(h);
-        }
+        until(h, "the next instruction", |now| (now.step, now.cursor) != (s.step, s.cursor));
     }
     panic!("the program has no {phase:?} of {name}");
 }

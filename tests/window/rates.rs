@@ -1,8 +1,8 @@
 //! The learning-rate range test: started, stopped, its rate taken over; and weights that are trained in their own way.
 
-use super::{press, settle, window};
+use super::{press, settle, until, window};
 use chainrule::graph::Tuning;
-use chainrule::train::{Snapshot, steepest};
+use chainrule::train::steepest;
 use chainrule::ui::action::Action;
 use chainrule::ui::app::App;
 use chainrule::ui::panel::PanelId;
@@ -10,16 +10,6 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-
-fn until(h: &mut Harness<'_, App>, what: &str, ok: impl Fn(&Snapshot) -> bool) {
-    for _ in 0..100 {
-        if h.state().state().snapshot.as_ref().is_some_and(|s| ok(s)) {
-            return;
-        }
-        settle(h);
-    }
-    panic!("it never came: {what}");
-}
 
 #[test]
 fn a_rate_is_found_on_a_copy_and_used_and_undone() {

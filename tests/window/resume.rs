@@ -1,6 +1,6 @@
 //! A project saved in mid-training and opened again goes on with the same bits.
 
-use super::{press, settle, window};
+use super::{press, settle, until, window};
 use chainrule::project::{self, Project};
 use chainrule::ui::app::App;
 use egui::{Key, Modifiers};
@@ -8,15 +8,10 @@ use egui_kittest::Harness;
 use std::path::Path;
 
 /// Waits for a place of the run.
-fn until(h: &mut Harness<'_, App>, step: u64, cursor: usize) {
-    for _ in 0..80 {
-        if h.state().state().snapshot.as_ref().is_some_and(|s| (s.step, s.cursor % s.program.len()) == (step, cursor)) {
-            return;
-        }
-        settle(h);
-    }
-    let s = h.state().state().snapshot.clone();
-    panic!("at {:?} instead of {:?}", s.map(|s| (s.step, s.cursor)), (step, cursor));
+fn stands(h: &mut Harness<'_, App>, step: u64, cursor: usize) {
+    until(h, &format!("batch {step}, instruction {cursor}"), |s| {
+        (s.step, s.cursor % s.program.len()) == (step, cursor)
+    });
 }
 
 fn saved(h: &mut Harness<'_, App>, path: &Path) -> Project {
@@ -39,21 +34,21 @@ fn a_window_opened_on_it_goes_on_where_the_other_one_stands() {
     let mut first = window(Some(&path.display().to_string()));
     for step in 1..=3 {
         press(&mut first, Modifiers::NONE, Key::K);
-        until(&mut first, step, 0);
+        stands(&mut first, step, 0);
     }
     for cursor in 1..=5 {
         press(&mut first, Modifiers::NONE, Key::F10);
-        until(&mut first, 3, cursor);
+        stands(&mut first, 3, cursor);
     }
     let run = saved(&mut first, &path).run.expect("a run");
     assert_eq!((run.step, run.cursor), (3, 5));
     std::fs::copy(&path, &copy).expect("a copy");
     let mut second = window(Some(&copy.display().to_string()));
-    until(&mut second, 3, 5);
+    stands(&mut second, 3, 5);
     let ends = [(&mut first, &path), (&mut second, &copy)].map(|(h, path)| {
         for step in 4..=6 {
             press(h, Modifiers::NONE, Key::K);
-            until(h, step, 0);
+            stands(h, step, 0);
         }
         saved(h, path)
     });

@@ -1,6 +1,6 @@
 //! The slider over the record, the keys for batches, and going on from an earlier place.
 
-use super::{press, settle, window};
+use super::{press, settle, until, window};
 use chainrule::train::Snapshot;
 use chainrule::ui::app::App;
 use egui::{Key, Modifiers};
@@ -10,18 +10,6 @@ use std::sync::Arc;
 
 fn now(h: &Harness<'_, App>) -> Arc<Snapshot> {
     h.state().state().snapshot.clone().expect("a snapshot")
-}
-
-fn until(h: &mut Harness<'_, App>, what: &str, ok: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-    for _ in 0..60 {
-        settle(h);
-        if ok(&now(h)) {
-            return now(h);
-        }
-    }
-    let s = now(h);
-    let at = (s.running, s.step, s.record.to, s.record.goal, s.cursor, s.at_rest, h.state().messages());
-    panic!("it never came: {what}; {at:?}");
 }
 
 /// Some epochs of XOR, then a pause.
