@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "cli/memory.rs"]
+mod memory;
 #[path = "cli/stops.rs"]
 mod stops;
 #[path = "cli/why.rs"]

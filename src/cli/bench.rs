@@ -51,10 +51,12 @@ pub fn run(args: &Args) -> Result<bool> {
     if let Some(why) = config.reject() {
         return Err(Usage(why).into());
     }
-    let mut session = loaded.session::<f32>(true)?;
+    let mut session = loaded.unwatched::<f32>(true)?;
     let mut out = std::io::stdout().lock();
     let (samples, flops) = (session.current().0.batch(), flops(&session));
-    writeln!(out, "a batch of {samples} samples, {} FLOPs forward\n", count(flops))?;
+    writeln!(out, "a batch of {samples} samples, {} FLOPs forward", count(flops))?;
+    session.needs().text().iter().try_for_each(|line| writeln!(out, "memory: {line}"))?;
+    writeln!(out)?;
     let mut table = Table::new(&[">threads", ">steps/s", ">samples/s", ">median step", ">GFLOP/s"]);
     let mut profile = Profile::default();
     for threads in 1..=most {
@@ -87,7 +89,6 @@ fn measure(session: &mut Session<f32>, threads: usize, seconds: f64, profile: &m
         let mut profile = profile;
         while begin.elapsed() < limit {
             let start = Instant::now();
-            session.set_lean(true);
             let report = match profile.as_deref_mut() {
                 Some(p) => session.step_timed(p),
                 None => session.step(),
@@ -129,5 +130,7 @@ fn nodes(session: &Session<f32>, profile: &Profile, threads: usize, out: &mut dy
         ]);
     }
     writeln!(out, "\none step by node, on {threads} thread{}", if threads == 1 { "" } else { "s" })?;
-    Ok(table.write(out)?)
+    table.write(out)?;
+    writeln!(out, "bytes of values, gradients and saved numbers; not all are there at once")?;
+    Ok(())
 }

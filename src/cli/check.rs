@@ -4,7 +4,7 @@ use crate::cli::run::{load, sentence};
 use crate::cli::table::{Table, count, number};
 use crate::engine::{Weights, gradient_check};
 use crate::graph::{Graph, Inference, Node, Severity};
-use crate::train::{Session, SessionError, bytes_text as bytes};
+use crate::train::{MEMORY, Session, SessionError, bytes_text as bytes};
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
@@ -45,8 +45,18 @@ pub fn run(args: &Args) -> Result<bool> {
     if !inference.runnable() {
         return Ok(false);
     }
-    match Session::<f32>::new(Arc::new(graph.clone()), loaded.data.clone(), document.train.clone()) {
-        Ok(session) => session.needs().text().iter().try_for_each(|line| writeln!(out, "memory: {line}"))?,
+    let (shared, data, config) = (Arc::new(graph.clone()), loaded.data.clone(), document.train.clone());
+    let mut session = Session::<f32>::new(shared.clone(), data.clone(), config.clone());
+    if let Err(SessionError::Plan(e)) = session {
+        writeln!(out, "warning: the window cannot train it: {e}")?;
+        session = Session::unwatched(shared, data, config);
+    }
+    match session {
+        Ok(session) => {
+            session.needs().text().iter().try_for_each(|line| writeln!(out, "memory: {line}"))?;
+            let back = bytes(MEMORY);
+            writeln!(out, "memory: up to {back} in the window for states to go back to, if nothing else is set there")?;
+        }
         Err(SessionError::Plan(e)) => {
             writeln!(out, "error: {e}")?;
             return Ok(false);

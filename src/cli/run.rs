@@ -6,7 +6,7 @@ use crate::graph::{Diagnostic, Graph, Severity};
 use crate::ops::Precision;
 use crate::project::{self, LoadError, Project};
 use crate::tensor::Shape;
-use crate::train::{Session, SessionError};
+use crate::train::{Session, SessionError, TrainConfig};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -42,12 +42,24 @@ pub fn read(path: &Path) -> Result<Project> {
     Ok(project)
 }
 
+/// What makes a session.
+type New<S> = fn(Arc<Graph>, Option<Arc<Dataset>>, TrainConfig) -> Result<Session<S>, SessionError>;
+
 impl Loaded {
     /// A session, from the saved weights and where the saved run stands, if there are some and they are wanted.
     pub fn session<S: Precision>(&self, saved: bool) -> Result<Session<S>> {
+        self.begin(saved, Session::new)
+    }
+
+    /// The same, but nobody looks at its values and gradients, which do not stay.
+    pub fn unwatched<S: Precision>(&self, saved: bool) -> Result<Session<S>> {
+        self.begin(saved, Session::unwatched)
+    }
+
+    fn begin<S: Precision>(&self, saved: bool, new: New<S>) -> Result<Session<S>> {
         let document = &self.project.document;
         let graph = Arc::new(document.graph.clone());
-        let session = Session::new(graph.clone(), self.data.clone(), document.train.clone());
+        let session = new(graph.clone(), self.data.clone(), document.train.clone());
         let mut session = session.map_err(|e| explain(&graph, e))?;
         if let Some(weights) = self.project.weights.as_ref().filter(|_| saved) {
             let mut warnings = session.load_weights(weights);

@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<bool> {
     if args.weights_only {
         loaded.project.run = None;
     }
-    let mut session = loaded.session::<f32>(!args.fresh)?;
+    let mut session = loaded.unwatched::<f32>(!args.fresh)?;
     let began = session.epoch();
     let epochs = match args.epochs {
         Some(n) => began.saturating_add(n),
@@ -136,7 +136,6 @@ pub fn run(args: &Args) -> Result<bool> {
     let started = Instant::now();
     let mut progress = Progress::new(epochs, session.batches());
     while session.epoch() < epochs {
-        session.set_lean(true);
         let report = session.step();
         if let Some(bad) = report.bad {
             progress.bar.abandon();

@@ -1,12 +1,13 @@
-//! What a plan needs of memory, before it runs: what it takes, and the least that any order of the same program could do
+//! What a plan needs of memory, before it runs: what it takes, and the least that any layout of the same program could do
 //! with.
 //!
-//! A plan keeps every value and every gradient of a batch until the next one, so that whoever stops or steps sees them
-//! all. The least is what must be there at once: an output until its last reader has run (consumers forward, and the
-//! backward of itself and of its consumers, which may read it), what a forward saves until its backward, a gradient from
-//! its first contribution until the backward that uses it up.
+//! A plan that keeps everything has a place for every value and every gradient of a batch until the next one: what is on
+//! view is alive. One that nobody looks into uses a place again as soon as no later instruction reads its numbers. The
+//! least is the largest sum of what such a run must have at once ([`Plan::regions`] says what, and from when to when).
 
-use crate::engine::plan::{Phase, Plan, PlanError, Source};
+use crate::engine::layout::places;
+use crate::engine::plan::{Keep, Plan, PlanError};
+use crate::engine::spans::least;
 use crate::graph::Inference;
 
 /// Memory in numbers, not bytes.
@@ -18,15 +19,12 @@ pub struct Footprint {
     pub saved: usize,
     /// Gradients of outputs, and what each consumer adds to them.
     pub gradients: usize,
+    /// What this plan takes; less than the sum of those where places are used again.
+    pub total: usize,
+    /// What the same program takes where nobody looks into it and places are used again.
+    pub unwatched: usize,
     /// The most that must be there at once.
     pub live: usize,
-}
-
-impl Footprint {
-    /// All that the plan takes.
-    pub fn total(&self) -> usize {
-        self.values + self.saved + self.gradients
-    }
 }
 
 /// Bytes below which nobody asks how much memory is free.
@@ -37,73 +35,55 @@ const UNKNOWN: u64 = 16 << 30;
 impl Plan {
     /// What a batch takes.
     pub fn footprint(&self) -> Footprint {
-        let live = *self.live.get_or_init(|| self.least());
-        Footprint { values: self.values, saved: self.saved, gradients: self.grads, live }
+        let (live, unwatched) = *self.tight.get_or_init(|| {
+            let spans = self.spans();
+            let least = least(&spans);
+            (least, if self.keep == Keep::All { places(&spans, least).1 } else { self.numbers })
+        });
+        let (values, saved, gradients) = (self.values, self.saved, self.grads);
+        Footprint { values, saved, gradients, total: self.numbers, unwatched, live }
     }
+}
 
-    /// The largest sum, over the instructions, of what is alive while one runs.
-    fn least(&self) -> usize {
-        let end = self.program.len().saturating_sub(1);
-        // Instruction of the forward, the seed and the backward of each step.
-        let mut at = vec![[None::<usize>; 3]; self.steps.len()];
-        for (t, (instruction, step)) in self.program.iter().zip(&self.at).enumerate() {
-            match instruction.phase {
-                Phase::Forward | Phase::Loss => at[*step][0] = Some(t),
-                Phase::Seed => at[*step][1] = Some(t),
-                Phase::Backward => at[*step][2] = Some(t),
-                Phase::Update => {}
-            }
-        }
-        // Numbers that come at the beginning of an instruction, and those that go after it.
-        let mut change = vec![(0usize, 0usize); end + 1];
-        let mut alive = |from: usize, to: usize, numbers: usize| {
-            change[from].0 += numbers;
-            change[to.max(from)].1 += numbers;
-        };
-        let mut last: Vec<usize> = at.iter().map(|t| t[2].or(t[0]).unwrap_or(0)).collect();
-        let mut first: Vec<Option<usize>> = at.iter().map(|t| t[1]).collect();
-        for (s, step) in self.steps.iter().enumerate() {
-            for (pin, source) in step.inputs.iter().enumerate() {
-                let (Source::Value(from), Some(forward)) = (*source, at[s][0]) else { continue };
-                last[from] = last[from].max(forward).max(at[s][2].unwrap_or(0));
-                if let Some(t) = at[s][2].filter(|_| step.pins[pin].is_some()) {
-                    first[from] = Some(first[from].map_or(t, |f| f.min(t)));
-                }
-            }
-        }
-        for (s, step) in self.steps.iter().enumerate() {
-            let Some(forward) = at[s][0] else { continue };
-            // The loss of a batch is read at its end.
-            let until = if self.loss_terms().iter().any(|t| t.0 == step.id) { end } else { last[s] };
-            alive(forward, until, step.value.len());
-            alive(forward, at[s][2].unwrap_or(forward), step.saved.len());
-            if let (Some(own), Some(from)) = (step.grad.as_ref().filter(|_| step.adds), first[s]) {
-                alive(from, at[s][2].unwrap_or(from), own.len());
-            }
-            let Some(backward) = at[s][2] else { continue };
-            for (pin, source) in step.pins.iter().zip(&step.inputs) {
-                let Some(pin) = pin else { continue };
-                let until = match *source {
-                    Source::Value(from) if !self.steps[from].adds => at[from][2].unwrap_or(backward),
-                    _ => backward,
-                };
-                alive(backward, until, pin.len());
-            }
-        }
-        let (mut now, mut most) = (0, 0);
-        for (comes, goes) in change {
-            now += comes;
-            most = most.max(now);
-            now -= goes;
-        }
-        most
+/// Numbers of which no computer has so many.
+const ABSURD: usize = 1 << 44;
+
+/// Whether so many numbers can be counted on with.
+pub(super) fn absurd(numbers: usize, size: usize, batch: usize) -> Result<(), PlanError> {
+    if numbers < ABSURD { Ok(()) } else { fits(numbers, size, batch, || None) }
+}
+
+/// Whether a plan that is not laid out yet finds room in the memory that is free. One that uses places again needs at
+/// least what is there at once; when it is laid out, it is asked again.
+pub(super) fn finds_room(plan: &Plan, size: usize) -> Result<(), PlanError> {
+    let batch = plan.batch();
+    match plan.keep {
+        Keep::All => fits(plan.values + plan.saved + plan.grads, size, batch, || {
+            let spans = plan.spans();
+            let least = least(&spans);
+            let bytes = |n: usize| n as u64 * size as u64;
+            room(bytes(least)).ok()?;
+            let bytes = bytes(places(&spans, least).1);
+            room(bytes).ok().map(|()| gib(bytes))
+        }),
+        _ if plan.numbers == 0 => fits(least(&plan.spans()), size, batch, || None),
+        _ => fits(plan.numbers, size, batch, || None),
     }
 }
 
 /// Whether so many numbers of `size` bytes, for a batch, find room in the memory that is free.
-pub(super) fn fits(numbers: usize, size: usize, batch: usize) -> Result<(), PlanError> {
+fn fits(numbers: usize, size: usize, batch: usize, unwatched: impl FnOnce() -> Option<f64>) -> Result<(), PlanError> {
     let bytes = (numbers as u64).saturating_mul(size as u64);
-    room(bytes).map_err(|available| PlanError::TooLarge { batch, gib: gib(bytes), available })
+    room(bytes).map_err(|available| PlanError::TooLarge { batch, gib: gib(bytes), available, unwatched: unwatched() })
+}
+
+/// Whether all that a run takes besides the values of its weights finds room in the memory that is free: `bytes`.
+///
+/// # Errors
+/// The figure, and what is free.
+pub fn run_fits(plan: &Plan, bytes: usize) -> Result<(), PlanError> {
+    let batch = plan.batch();
+    room(bytes as u64).map_err(|available| PlanError::Run { batch, gib: gib(bytes as u64), available })
 }
 
 /// Whether the weights of a graph find room, with so many further buffers of their size.

@@ -1,7 +1,7 @@
 //! One node by itself: its numbers copied out of a pass, so that its forward and backward can be run on changed ones.
 
 use crate::engine::pass::{Pass, inputs};
-use crate::engine::plan::{Plan, Source, Step};
+use crate::engine::plan::{Keep, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Break, Forward, InferCtx, Inner, Kind, Mode, Params, Precision, Role};
@@ -69,16 +69,16 @@ pub struct LocalGrads<S> {
 
 impl<S: Precision> Local<S> {
     /// Copies the node out of `pass`, whose forward has come past its inputs. `None` for data and targets, which compute
-    /// nothing.
+    /// nothing, and where not everything is kept.
     pub fn take(plan: &Plan, pass: &Pass<S>, weights: &Weights<S>, node: NodeId) -> Option<Self> {
         let step = &plan.steps[*plan.index.get(&node)?];
-        Some(Local::of(plan, pass, step, weights, &weights.values)).filter(Local::computes)
+        (plan.keep == Keep::All).then(|| Local::of(plan, pass, step, weights, &weights.values)).filter(Local::computes)
     }
 
     /// Step `step` of a pass with what it has made of it; `values` are the weights that it used.
     pub(super) fn of(plan: &Plan, pass: &Pass<S>, step: &Step, weights: &Weights<S>, values: &[S]) -> Self {
         let spec = step.kind.spec;
-        let (all, _, saved) = pass.buffers();
+        let all = &pass.numbers;
         let views = inputs(plan, step, all, values);
         let pins = views.iter().zip(&step.inputs).enumerate().map(|(pin, (view, source))| Operand {
             label: match source {
@@ -103,7 +103,7 @@ impl<S: Precision> Local<S> {
             shape: step.shape.clone(),
             params: step.params.clone(),
             buffers: step.buffers.iter().map(|k| own(k, weights.value(*k), false)).collect(),
-            saved: saved[step.saved.clone()].to_vec(),
+            saved: all[step.saved.clone()].to_vec(),
             output: all[step.value.clone()].to_vec(),
             mode: pass.mode(),
             seed: pass.seed(step),

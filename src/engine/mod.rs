@@ -4,12 +4,15 @@
 
 mod certify;
 mod check;
+mod cut;
 mod explain;
 mod footprint;
+mod layout;
 mod local;
 mod pass;
 mod plan;
 mod poke;
+mod spans;
 mod weights;
 mod why;
 
@@ -18,10 +21,11 @@ pub use check::{Checked, gradient_check};
 pub use explain::{
     Element, Explanation, Factor, HASTY, Joined, Opened, Origin, PATIENT, Picture, Plane, Scene, Tap, Term, index_text,
 };
-pub use footprint::{Footprint, weights_fit};
+pub use footprint::{Footprint, run_fits, weights_fit};
+pub use layout::Region;
 pub use local::{Local, LocalGrads, Operand, Target};
 pub use pass::{Bad, Pass, Update};
-pub use plan::{Instruction, Phase, Plan, PlanError};
+pub use plan::{Instruction, Keep, Phase, Plan, PlanError};
 pub use weights::{ParamInfo, WeightMap, Weights};
 pub use why::{Cause, Finding, Leg, Route, Verdict, Why, count_text};
 

@@ -1,5 +1,6 @@
 //! The running of a plan: values, gradients, and how far it has come.
 
+use crate::engine::cut::Pieces;
 use crate::engine::plan::{Instruction, Phase, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
@@ -8,6 +9,7 @@ use crate::tensor::kernels::elementwise;
 use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{View, ViewMut, mix};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// What moves the weights; the optimiser.
 pub trait Update<S> {
@@ -41,9 +43,8 @@ pub struct Bad {
 /// The state of one pass through a plan.
 #[derive(Clone, Debug)]
 pub struct Pass<S> {
-    pub(super) values: Vec<S>,
-    pub(super) grads: Vec<S>,
-    saved: Vec<S>,
+    /// The buffer of all values, gradients and saved numbers.
+    pub(super) numbers: Vec<S>,
     pub(super) cursor: usize,
     /// Contributions that have arrived at each node's gradient.
     pub(super) arrived: Vec<usize>,
@@ -74,9 +75,7 @@ impl<S: Precision> Pass<S> {
     /// Memory for `plan`; nothing computed yet.
     pub fn new(plan: &Plan) -> Self {
         Pass {
-            values: vec![S::zero(); plan.values],
-            grads: vec![S::zero(); plan.grads],
-            saved: vec![S::zero(); plan.saved],
+            numbers: vec![S::zero(); plan.numbers],
             cursor: 0,
             arrived: vec![0; plan.steps.len()],
             keep: false,
@@ -92,6 +91,18 @@ impl<S: Precision> Pass<S> {
     /// other numbers keep their bits.
     pub fn set_lean(&mut self, lean: bool) {
         self.lean = lean;
+    }
+
+    /// Takes the memory of a pass that is over, so that both together take what the larger one needs.
+    pub fn take_memory(&mut self, from: &mut Self) {
+        if from.numbers.is_empty() {
+            return;
+        }
+        if self.numbers.len() < from.numbers.len() {
+            std::mem::swap(&mut self.numbers, &mut from.numbers);
+        }
+        from.numbers = Vec::new();
+        from.rewind();
     }
 
     /// Sets what the pass is for; training if nothing is said.
@@ -133,6 +144,9 @@ impl<S: Precision> Pass<S> {
     ) -> Option<Instruction> {
         let instruction = *plan.program.get(self.cursor)?;
         let at = plan.at[self.cursor];
+        if self.numbers.len() < plan.numbers {
+            self.numbers.resize(plan.numbers, S::zero());
+        }
         match instruction.phase {
             Phase::Forward | Phase::Loss => self.forward(plan, at, weights, x, y, instruction.phase),
             Phase::Seed => {
@@ -212,16 +226,17 @@ impl<S: Precision> Pass<S> {
     fn forward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, x: &[S], y: &[S], phase: Phase) {
         let step = &plan.steps[at];
         let seed = self.seed(step);
-        let (below, rest) = self.values.split_at_mut(step.value.start);
-        let output = &mut rest[..step.value.len()];
         match step.kind.spec.role {
-            Role::Features => output.copy_from_slice(x),
-            Role::Target => output.copy_from_slice(y),
+            Role::Features => self.numbers[step.value.clone()].copy_from_slice(x),
+            Role::Target => self.numbers[step.value.clone()].copy_from_slice(y),
             Role::Compute | Role::Loss | Role::Penalty => {
                 // A node's buffers lie behind its weights, and penalties have none.
                 let first = step.buffers.first().map_or(weights.values.len(), |k| plan.infos[*k].range.start);
                 let (trained, kept) = weights.values.split_at_mut(first);
-                let inputs = inputs(plan, step, below, trained);
+                let cut = &step.forward;
+                let mut parts = cut.of(&mut self.numbers);
+                let (output, saved) = (std::mem::take(&mut parts[cut.output]), std::mem::take(&mut parts[cut.saved]));
+                let inputs = cut_inputs(plan, step, &cut.inputs, &parts, trained);
                 let own = own_weights(plan, step, trained);
                 let mut buffers = many(pieces(plan, &step.buffers, kept, first));
                 S::forward(
@@ -231,7 +246,7 @@ impl<S: Precision> Pass<S> {
                         inputs: &inputs,
                         weights: &own,
                         output: ViewMut { shape: &step.shape, data: output },
-                        saved: &mut self.saved[step.saved.clone()],
+                        saved,
                         mode: self.mode,
                         seed,
                         buffers: &mut buffers,
@@ -240,7 +255,7 @@ impl<S: Precision> Pass<S> {
             }
         }
         if self.bad.is_none() {
-            self.bad = first_bad(&self.values[step.value.clone()]).map(|element| Bad {
+            self.bad = first_bad(&self.numbers[step.value.clone()]).map(|element| Bad {
                 node: step.id,
                 phase,
                 element,
@@ -259,35 +274,25 @@ impl<S: Precision> Pass<S> {
     fn start_gradient(&mut self, plan: &Plan, at: usize) {
         let step = &plan.steps[at];
         if let Some(region) = &step.grad {
-            self.grads[region.clone()].fill(S::of(step.loss_weight));
+            self.numbers[region.clone()].fill(S::of(step.loss_weight));
             self.arrived[at] = 1;
         }
     }
 
     fn backward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
         let step = &plan.steps[at];
-        let Some(own) = step.grad.clone() else { return };
-        if self.lean && step.spare {
+        if step.grad.is_none() || self.lean && step.spare {
             return;
         }
-        let first = step.pins.iter().flatten().map(|r| r.start).min().unwrap_or(self.grads.len());
-        let (below, above) = self.grads.split_at_mut(first);
-        let values = &self.values;
-        let inputs = inputs(plan, step, values, &weights.values);
-        let views = own_weights(plan, step, &weights.values);
+        let cut = &step.back;
+        let mut parts = cut.of(&mut self.numbers);
         let mut grad_inputs: Many<Option<ViewMut<S>>> = SmallVec::new();
-        let mut rest = above;
-        let mut start = first;
-        for ((pin, source), shape) in step.pins.iter().zip(&step.inputs).zip(&step.input_shapes) {
-            let wanted = pin.as_ref().filter(|_| !self.lean || !plan.spares(*source));
-            grad_inputs.push(wanted.map(|r| {
-                let (_, tail) = std::mem::take(&mut rest).split_at_mut(r.start - start);
-                let (data, tail) = tail.split_at_mut(r.len());
-                rest = tail;
-                start = r.end;
-                ViewMut { shape, data }
-            }));
+        for (((pin, source), shape), at) in step.pins.iter().zip(&step.inputs).zip(&step.input_shapes).zip(&cut.pins) {
+            let wanted = pin.is_some() && !(self.lean && plan.spares(*source));
+            grad_inputs.push(wanted.then(|| ViewMut { shape, data: std::mem::take(&mut parts[*at]) }));
         }
+        let inputs = cut_inputs(plan, step, &cut.inputs, &parts, &weights.values);
+        let views = own_weights(plan, step, &weights.values);
         let frozen = |k: &usize| plan.infos[*k].tuning.frozen;
         let pieces = pieces(plan, &step.weights, &mut weights.grads, 0).zip(&step.weights);
         let mut grad_weights: Many<Option<ViewMut<S>>> = many(pieces.map(|(g, k)| (!frozen(k)).then_some(g)));
@@ -297,10 +302,10 @@ impl<S: Precision> Pass<S> {
                 params: &step.params,
                 inputs: &inputs,
                 weights: &views,
-                output: View { shape: &step.shape, data: &values[step.value.clone()] },
-                saved: &self.saved[step.saved.clone()],
+                output: View { shape: &step.shape, data: &*parts[cut.output] },
+                saved: &*parts[cut.saved],
                 mode: self.mode,
-                grad_output: View { shape: &step.shape, data: &below[own] },
+                grad_output: View { shape: &step.shape, data: &*parts[cut.grad] },
                 grad_inputs: &mut grad_inputs,
                 grad_weights: &mut grad_weights,
             },
@@ -310,6 +315,9 @@ impl<S: Precision> Pass<S> {
     /// Adds the contributions of a node to the gradients of its inputs.
     fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
         let step = &plan.steps[at];
+        if self.lean && step.spare {
+            return;
+        }
         for (number, (pin, source)) in step.pins.iter().zip(&step.inputs).enumerate() {
             let Some(pin) = pin else { continue };
             if self.lean && plan.spares(*source) {
@@ -317,13 +325,13 @@ impl<S: Precision> Pass<S> {
             }
             if self.bad.is_none() {
                 let (node, phase, input) = (step.id, Phase::Backward, Some(number));
-                let bad = first_bad(&self.grads[pin.clone()]);
+                let bad = first_bad(&self.numbers[pin.clone()]);
                 self.bad = bad.map(|element| Bad { node, phase, element, input, param: None });
             }
             match *source {
                 Source::Weight(k) => {
                     let range = plan.infos[k].range.clone();
-                    for (w, g) in weights.grads[range].iter_mut().zip(&self.grads[pin.clone()]) {
+                    for (w, g) in weights.grads[range].iter_mut().zip(&self.numbers[pin.clone()]) {
                         *w += *g;
                     }
                 }
@@ -332,10 +340,8 @@ impl<S: Precision> Pass<S> {
                     let first = self.arrived[from] == 0;
                     self.arrived[from] += 1;
                     let Some(region) = to.grad.clone().filter(|_| to.adds) else { continue };
-                    // A value's region is laid after the pins that feed it.
-                    let (low, high) = self.grads.split_at_mut(region.start);
-                    let sum = &mut high[..region.len()];
-                    elementwise::pieces(sum, &low[pin.clone()], [], &|sum, g, []: [&mut [S]; 0]| {
+                    let (sum, part) = two(&mut self.numbers, region, pin.clone());
+                    elementwise::pieces(sum, part, [], &|sum, g, []: [&mut [S]; 0]| {
                         if first {
                             sum.copy_from_slice(g);
                         } else {
@@ -353,22 +359,25 @@ impl<S: Precision> Pass<S> {
         plan.program[..self.cursor].iter().any(|i| i.node == node && i.phase == phase)
     }
 
-    /// A node's output; `None` until it is computed in this pass.
+    /// A node's output; `None` until it is computed in this pass, and where its place is used again.
     pub fn value<'a>(&'a self, plan: &'a Plan, node: NodeId) -> Option<View<'a, S>> {
         let at = *plan.index.get(&node)?;
         let step = &plan.steps[at];
-        (self.cursor > at).then(|| View { shape: &step.shape, data: &self.values[step.value.clone()] })
+        let there = self.cursor > at && self.cursor <= step.value_until;
+        there.then(|| View { shape: &step.shape, data: &self.numbers[step.value.clone()] })
     }
 
-    /// ∂L/∂output of a node; `None` until all contributions have arrived.
+    /// ∂L/∂output of a node; `None` until all contributions have arrived, and where its place is used again.
     pub fn grad<'a>(&'a self, plan: &'a Plan, node: NodeId) -> Option<View<'a, S>> {
         let at = *plan.index.get(&node)?;
         let step = &plan.steps[at];
         let region = step.grad.clone()?;
-        (self.arrived[at] == step.awaited).then(|| View { shape: &step.shape, data: &self.grads[region] })
+        let there = self.arrived[at] == step.awaited && self.cursor <= step.grad_until;
+        there.then(|| View { shape: &step.shape, data: &self.numbers[region] })
     }
 
-    /// What a node contributes to the gradient of the value at its input `pin`; `None` until its backward has run.
+    /// What a node contributes to the gradient of the value at its input `pin`; `None` until its backward has run, and
+    /// where its place is used again.
     pub fn input_grad<'a>(&'a self, plan: &'a Plan, node: NodeId, pin: usize) -> Option<View<'a, S>> {
         let step = &plan.steps[*plan.index.get(&node)?];
         let region = step.pins.get(pin)?.clone()?;
@@ -380,7 +389,8 @@ impl<S: Precision> Pass<S> {
         {
             return None;
         }
-        self.done(plan, node, Phase::Backward).then(|| View { shape, data: &self.grads[region] })
+        let there = self.cursor <= step.pins_until[pin] && self.done(plan, node, Phase::Backward);
+        there.then(|| View { shape, data: &self.numbers[region] })
     }
 
     /// The weighted sum of all loss terms; `None` until all are computed.
@@ -388,8 +398,17 @@ impl<S: Precision> Pass<S> {
         plan.loss_terms().iter().map(|(id, w)| self.value(plan, *id).map(|v| v.data[0].to64() * w)).sum()
     }
 
-    pub(super) fn buffers(&self) -> (&[S], &[S], &[S]) {
-        (&self.values, &self.grads, &self.saved)
+    /// Overwrites with NaN what no instruction before `cursor` has left for a later one: a run that changes by it reads
+    /// what it must not.
+    pub fn spoil(&mut self, plan: &Plan) {
+        let mut free = vec![true; self.numbers.len()];
+        let alive = |life: (usize, usize)| life.0 < self.cursor && self.cursor <= life.1;
+        for region in plan.regions().into_iter().filter(|r| alive(r.life)) {
+            free[region.place].fill(false);
+        }
+        for (x, _) in self.numbers.iter_mut().zip(free).filter(|(_, free)| *free) {
+            *x = S::of(f64::NAN);
+        }
     }
 }
 
@@ -405,14 +424,41 @@ impl<S> Update<S> for Still {
 pub(super) fn inputs<'a, S: Precision>(
     plan: &'a Plan,
     step: &'a Step,
-    values: &'a [S],
+    numbers: &'a [S],
     weights: &'a [S],
 ) -> Many<View<'a, S>> {
     let data = |s: &Source| match *s {
-        Source::Value(k) => &values[plan.steps[k].value.clone()],
+        Source::Value(k) => &numbers[plan.steps[k].value.clone()],
         Source::Weight(k) => &weights[plan.infos[k].range.clone()],
     };
     many(step.inputs.iter().zip(&step.input_shapes).map(|(s, shape)| View { shape, data: data(s) }))
+}
+
+/// As [`inputs`], out of the pieces that an instruction cuts the buffer into.
+#[inline(always)]
+fn cut_inputs<'a, S: Precision>(
+    plan: &'a Plan,
+    step: &'a Step,
+    at: &[usize],
+    parts: &'a Pieces<S>,
+    weights: &'a [S],
+) -> Many<View<'a, S>> {
+    let data = |s: &Source, at: usize| match *s {
+        Source::Value(_) => &*parts[at],
+        Source::Weight(k) => &weights[plan.infos[k].range.clone()],
+    };
+    many(step.inputs.iter().zip(&step.input_shapes).zip(at).map(|((s, shape), at)| View { shape, data: data(s, *at) }))
+}
+
+/// Two parts of a buffer that do not overlap: one to write and one to read.
+fn two<S>(buffer: &mut [S], write: Range<usize>, read: Range<usize>) -> (&mut [S], &[S]) {
+    if write.start < read.start {
+        let (low, high) = buffer.split_at_mut(read.start);
+        (&mut low[write], &high[..read.len()])
+    } else {
+        let (low, high) = buffer.split_at_mut(write.start);
+        (&mut high[..write.len()], &low[read])
+    }
 }
 
 #[inline(always)]

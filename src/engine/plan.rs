@@ -1,10 +1,11 @@
 //! The program of one batch: its instructions, and where everything lies in memory.
 //!
-//! Values lie in topological order, so a node's inputs are below its output. Gradients lie in the order of
-//! the backward pass: the gradient of a node's output is below the regions of its input pins. A value with one
-//! consumer shares that pin's region; one with several has a region of its own into which they are added.
+//! All numbers of a batch lie in one buffer: outputs, what forwards save, gradients. A value with one consumer shares
+//! the region of that pin's gradient; one with several has a region of its own into which they are added. Where the
+//! regions lie says [`Keep`].
 
-use crate::engine::footprint::fits;
+use crate::engine::cut::Cut;
+use crate::engine::footprint::{absurd, finds_room};
 use crate::engine::weights::{ParamInfo, Weights};
 use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Kind, Params, Role};
@@ -38,6 +39,27 @@ pub struct Instruction {
     pub param: Option<usize>,
 }
 
+/// What of a batch stays in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Everything, each number at a place of its own until the next batch: whoever stops or steps sees it all.
+    All,
+    /// Of a training step, each number until the last instruction that reads it. Its place is then used again, and
+    /// gradients that reach no trained weight have none. All that remains has the bits that it has with everything kept.
+    Needed,
+    /// Of a forward pass alone, the outputs of all nodes.
+    Outputs,
+    /// Of a forward pass alone, the losses and the output of this node.
+    Output(Option<NodeId>),
+}
+
+impl Keep {
+    /// Whether there is a backward pass.
+    pub(super) fn learns(self) -> bool {
+        matches!(self, Keep::All | Keep::Needed)
+    }
+}
+
 /// Why a graph has no plan.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PlanError {
@@ -47,9 +69,27 @@ pub enum PlanError {
     /// It needs more memory than can be addressed sensibly.
     #[error(
         "a batch of {batch} needs {gib:.1} GiB for values and gradients, and {available:.1} GiB are free; choose a smaller \
-         batch or smaller layers"
+         batch or smaller layers{}",
+        unwatched.map_or_else(String::new, |g| format!(
+            ", or train with `chainrule train`, which keeps nothing to be looked at and needs {g:.1} GiB"
+        ))
     )]
     TooLarge {
+        /// Samples in the batch.
+        batch: usize,
+        /// Gibibytes.
+        gib: f64,
+        /// Gibibytes that can be had.
+        available: f64,
+        /// Gibibytes that it needs where only what is needed is kept, if these can be had.
+        unwatched: Option<f64>,
+    },
+    /// A batch finds room, but not all the rest beside it.
+    #[error(
+        "training needs {gib:.1} GiB in all for batches of {batch}, evaluation, gradients and optimiser, and \
+         {available:.1} GiB are free; choose a smaller batch or smaller layers"
+    )]
+    Run {
         /// Samples in the batch.
         batch: usize,
         /// Gibibytes.
@@ -109,6 +149,22 @@ pub(super) struct Step {
     pub loss_weight: f64,
     /// Floating-point operations of the forward pass.
     pub flops: u64,
+    /// The instructions done up to which the output is there.
+    pub value_until: usize,
+    /// The same of ∂L/∂output.
+    pub grad_until: usize,
+    /// The same of the contributions to its inputs.
+    pub pins_until: Vec<usize>,
+    /// How its forward and its backward cut the buffer.
+    pub forward: Cut,
+    pub back: Cut,
+}
+
+impl Step {
+    /// Whether its backward does anything.
+    pub fn works(&self) -> bool {
+        self.grad.is_some() && (self.pins.iter().any(Option::is_some) || !self.weights.is_empty())
+    }
 }
 
 /// The immutable program for one batch size.
@@ -120,24 +176,25 @@ pub struct Plan {
     /// The number of the step of each instruction.
     pub(super) at: Vec<usize>,
     pub(super) infos: std::sync::Arc<[ParamInfo]>,
+    pub(super) keep: Keep,
+    /// Numbers of all outputs, of all gradients, and of all that forwards save.
     pub(super) values: usize,
     pub(super) grads: usize,
     pub(super) saved: usize,
+    /// Numbers of the buffer.
+    pub(super) numbers: usize,
     batch: usize,
     terms: Vec<(NodeId, f64)>,
     forward: usize,
-    /// The least that must be there at once, counted when it is first asked for.
-    pub(super) live: OnceLock<usize>,
+    /// What must be there at once, and what a layout that uses places again takes; counted when first asked for.
+    pub(super) tight: OnceLock<(usize, usize)>,
 }
-
-/// Elements above which memory is asked for before gradients are laid out.
-const MOST: usize = 1 << 32;
 
 /// Floating-point operations of a node from which other threads take part.
 const BUSY: u64 = 1 << 19;
 
 impl Plan {
-    /// Lays out the program for batches of `batch` samples.
+    /// Lays out the program for batches of `batch` samples, everything kept.
     ///
     /// # Errors
     /// If the graph is not runnable, or too large.
@@ -146,6 +203,20 @@ impl Plan {
         inference: &Inference,
         weights: &Weights<S>,
         batch: usize,
+    ) -> Result<Plan, PlanError> {
+        Plan::keeping(graph, inference, weights, batch, Keep::All)
+    }
+
+    /// As [`Plan::new`], but only what `keep` says stays.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn keeping<S: crate::tensor::Scalar>(
+        graph: &Graph,
+        inference: &Inference,
+        weights: &Weights<S>,
+        batch: usize,
+        keep: Keep,
     ) -> Result<Plan, PlanError> {
         if !inference.runnable() {
             let first = inference.diagnostics.iter().find(|d| d.severity != crate::graph::Severity::Warning);
@@ -158,27 +229,31 @@ impl Plan {
             program: Vec::new(),
             at: Vec::new(),
             infos: std::sync::Arc::clone(&weights.infos),
+            keep,
             values: 0,
             grads: 0,
             saved: 0,
+            numbers: 0,
             batch,
             terms: Vec::new(),
             forward: 0,
-            live: OnceLock::new(),
+            tight: OnceLock::new(),
         };
         for id in order {
             plan.add_step(graph, inference, id, batch);
         }
-        // Gradients take about as much again; what is far too large is not laid out.
-        let numbers = plan.values.saturating_add(plan.saved);
-        if numbers > MOST {
-            fits(numbers.saturating_mul(2), size_of::<S>(), batch)?;
-        }
+        // What is far too large for any computer cannot be counted further.
+        absurd(plan.values.saturating_add(plan.saved), size_of::<S>(), batch)?;
         let terms = graph.loss_terms();
         plan.terms = plan.steps.iter().filter(|s| terms.contains(&s.id)).map(|s| (s.id, s.loss_weight)).collect();
-        plan.lay_gradients(&graph.ancestors(&terms));
-        fits(plan.bytes(1), size_of::<S>(), batch)?;
+        if keep.learns() {
+            plan.lay_gradients(&graph.ancestors(&terms));
+        }
         plan.write_program();
+        finds_room(&plan, size_of::<S>())?;
+        plan.lay_out();
+        finds_room(&plan, size_of::<S>())?;
+        plan.steps = Cut::all(std::mem::take(&mut plan.steps));
         Ok(plan)
     }
 
@@ -187,7 +262,7 @@ impl Plan {
         let Some(kind) = node.kind() else { return };
         let params = node.filled();
         let shape = inferred.output.concrete(batch);
-        let len: usize = shape.iter().product();
+        let len = inferred.output.len(batch);
         let saved = inferred.saved.as_ref().map_or(0, |s| s.len(batch));
         let own = |name: &str| self.infos.iter().position(|i| i.node == id && i.name == name);
         let (buffers, weights): (Vec<usize>, Vec<usize>) =
@@ -212,14 +287,16 @@ impl Plan {
             Source::Value(k) => !self.steps[k].spare,
             Source::Weight(k) => self.infos[k].trained(),
         };
-        let spare = !inputs.iter().any(reaches) && !weights.iter().any(|k| self.infos[*k].trained());
+        let flows = |pin: usize| !kind.spec.no_grad.contains(&pin);
+        let spare = !inputs.iter().enumerate().any(|(pin, s)| flows(pin) && reaches(s))
+            && !weights.iter().any(|k| self.infos[*k].trained());
         self.steps.push(Step {
             id,
             kind,
             params,
             shape,
-            value: self.values..self.values + len,
-            saved: self.saved..self.saved + saved,
+            value: self.values..self.values.saturating_add(len),
+            saved: self.saved..self.saved.saturating_add(saved),
             pins: vec![None; inputs.len()],
             inputs,
             input_shapes,
@@ -231,6 +308,11 @@ impl Plan {
             spare,
             loss_weight,
             flops: inferred.flops.saturating_mul(batch as u64),
+            value_until: usize::MAX,
+            grad_until: usize::MAX,
+            pins_until: Vec::new(),
+            forward: Cut::default(),
+            back: Cut::default(),
         });
         self.values = self.values.saturating_add(len);
         self.saved = self.saved.saturating_add(saved);
@@ -285,6 +367,7 @@ impl Plan {
         }
     }
 
+    /// The next place for gradients, where each has its own.
     fn region(&mut self, len: usize) -> Range<usize> {
         let range = self.grads..self.grads + len;
         self.grads += len;
@@ -302,11 +385,12 @@ impl Plan {
         let mut program: Vec<Instruction> =
             self.steps.iter().map(|s| at(if is_loss(s) { Phase::Loss } else { Phase::Forward }, s)).collect();
         self.forward = program.len();
-        program.extend(self.terms.iter().map(|t| Instruction { phase: Phase::Seed, node: t.0, param: None }));
-        let works = |s: &&Step| s.grad.is_some() && (s.pins.iter().any(Option::is_some) || !s.weights.is_empty());
+        if self.keep.learns() {
+            program.extend(self.terms.iter().map(|t| Instruction { phase: Phase::Seed, node: t.0, param: None }));
+        }
         // Penalties add to the gradients of weights that the layers overwrite, so they come last.
         let penalty = |s: &&Step| s.kind.spec.role == Role::Penalty;
-        let back = self.steps.iter().rev().filter(works);
+        let back = self.steps.iter().rev().filter(|s| s.works());
         program.extend(back.clone().filter(|s| !penalty(s)).map(|s| at(Phase::Backward, s)));
         program.extend(back.filter(penalty).map(|s| at(Phase::Backward, s)));
         let trained: BTreeSet<usize> = self
@@ -348,11 +432,24 @@ impl Plan {
     pub fn loss_terms(&self) -> &[(NodeId, f64)] {
         &self.terms
     }
+    /// What stays of a batch.
+    pub fn keep(&self) -> Keep {
+        self.keep
+    }
     /// Memory for values, gradients and saved numbers in bytes, for numbers of `size` bytes.
     pub fn bytes(&self, size: usize) -> usize {
-        (self.values + self.grads + self.saved) * size
+        self.numbers * size
     }
-    /// As [`Plan::bytes`], of one node: its value, the gradients at its pins, and its own where they are added up.
+    /// The shape of a node's output.
+    pub fn shape(&self, node: NodeId) -> Option<&[usize]> {
+        self.index.get(&node).map(|at| self.steps[*at].shape.as_slice())
+    }
+    /// Whether a gradient of the input `pin` of `node` is computed.
+    pub fn flows(&self, node: NodeId, pin: usize) -> bool {
+        self.index.get(&node).is_some_and(|at| self.steps[*at].pins.get(pin).is_some_and(Option::is_some))
+    }
+    /// The numbers of one node in bytes: its value, what it saves, the gradients at its pins, and its own where they are
+    /// added up. Where places are used again, not all are there at once.
     pub fn bytes_of(&self, node: NodeId, size: usize) -> usize {
         let Some(step) = self.index.get(&node).map(|at| &self.steps[*at]) else { return 0 };
         let own = step.grad.iter().filter(|_| step.adds).map(ExactSizeIterator::len).sum::<usize>();

@@ -40,7 +40,7 @@ impl<S: Precision> Pass<S> {
             return false;
         }
         let start = plan.steps[plan.index[&node]].value.start;
-        self.values[start + element] = value;
+        self.numbers[start + element] = value;
         true
     }
 
@@ -50,7 +50,7 @@ impl<S: Precision> Pass<S> {
             return false;
         }
         let Some(region) = &plan.steps[plan.index[&node]].grad else { return false };
-        self.grads[region.start + element] = value;
+        self.numbers[region.start + element] = value;
         true
     }
 

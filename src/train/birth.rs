@@ -3,7 +3,7 @@
 //! Nothing here knows a kind of node: what an element depends on is found by running the node's own backward on harmless
 //! numbers, and the guilty input by running its forward with all others harmless.
 
-use crate::engine::{Bad, Local, Operand, Phase, Weights, index_text};
+use crate::engine::{Bad, Keep, Local, Operand, Pass, Phase, Plan, Weights, index_text};
 use crate::graph::{Fix, NodeId};
 use crate::ops::{Break, Precision};
 use crate::tensor::{norm, stream};
@@ -84,6 +84,15 @@ impl<S: Precision> Session<S> {
     /// The birth of the first bad value of the present batch, if there is one.
     pub fn birth(&self) -> Option<Birth> {
         let (plan, pass) = self.current();
+        // What is gone is computed again.
+        let gone = plan.keep() != Keep::All && pass.bad()?.phase != Phase::Update;
+        match gone.then(|| self.in_full()).flatten() {
+            Some((plan, fork)) => self.born(&plan, &fork.pass, &fork.weights),
+            None => self.born(plan, pass, self.weights()),
+        }
+    }
+
+    fn born(&self, plan: &Plan, pass: &Pass<S>, weights: &Weights<S>) -> Option<Birth> {
         let bad = pass.bad()?;
         let node = self.graph().node(bad.node)?;
         let mut birth = Birth {
@@ -98,7 +107,7 @@ impl<S: Precision> Session<S> {
             signs: self.grown(),
             remedies: Vec::new(),
         };
-        match (bad.phase, Local::take(plan, pass, self.weights(), bad.node)) {
+        match (bad.phase, Local::take(plan, pass, weights, bad.node)) {
             (Phase::Update, _) => self.of_update(bad, &mut birth),
             (Phase::Backward, Some(mut local)) => {
                 local.forward();
@@ -106,6 +115,10 @@ impl<S: Precision> Session<S> {
                 self.of_backward(bad, &mut local, &delta, &mut birth);
             }
             (_, Some(mut local)) => self.of_forward(bad, &mut local, &mut birth),
+            (_, None) if plan.keep() != Keep::All => {
+                birth.rule =
+                    "there is no room to compute again what it was made of; a smaller batch would show it".into();
+            }
             (_, None) => {
                 birth.rule = "the data itself holds a value that is no finite number".into();
                 birth.signs.clear();

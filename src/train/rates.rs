@@ -92,7 +92,7 @@ impl RatesJob {
         let (weights, halt) = (session.weights().values.clone(), Halt::new());
         let (progress, flag) = (Arc::clone(&rates.progress), halt.clone());
         let work = move || {
-            if let Ok(mut copy) = Session::<f32>::new(graph, data, config) {
+            if let Ok(mut copy) = Session::<f32>::unwatched(graph, data, config) {
                 copy.weights_mut().copy_from_slice(&weights);
                 copy.set_halt(flag);
                 copy.rate_range_while(want.from, want.to, want.steps, |p| {

@@ -228,7 +228,7 @@ fn compute(
     grid: &[[f64; 2]],
     progress: &Progress,
 ) {
-    let Ok(mut copy) = Session::<f32>::new(graph, data, config) else { return };
+    let Ok(mut copy) = Session::<f32>::unwatched(graph, data, config) else { return };
     for (i, at) in grid.iter().enumerate() {
         if progress.stop.load(Ordering::Relaxed) {
             return;

@@ -17,7 +17,7 @@ pub use picture::{Picture, Plane, Tap};
 
 use crate::engine::local::{Local, Target};
 use crate::engine::pass::Pass;
-use crate::engine::{Phase, Plan, Weights};
+use crate::engine::{Keep, Phase, Plan, Weights};
 use crate::graph::{Graph, NodeId};
 use crate::ops::Precision;
 
@@ -154,6 +154,9 @@ impl<S: Precision> Scene<'_, S> {
     pub fn explain(&self, node: NodeId, element: Element) -> Result<Explanation, String> {
         let at = *self.plan.index.get(&node).ok_or("this node is not part of the program")?;
         let step = &self.plan.steps[at];
+        if self.plan.keep() != Keep::All {
+            return Err("this run keeps no numbers to be looked into".into());
+        }
         if self.pass.value(self.plan, node).is_none() {
             return Err("not computed in this pass yet".into());
         }
@@ -206,7 +209,7 @@ impl<S: Precision> Scene<'_, S> {
     /// The parts of a node's forward pass, the last one its output.
     pub fn open(&self, node: NodeId) -> Option<Vec<Opened>> {
         let step = &self.plan.steps[*self.plan.index.get(&node)?];
-        self.pass.value(self.plan, node)?;
+        self.pass.value(self.plan, node).filter(|_| self.plan.keep() == Keep::All)?;
         let local = Local::of(self.plan, self.pass, step, self.weights, self.used);
         Some(inside::parts(&local))
     }

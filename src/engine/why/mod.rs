@@ -12,7 +12,7 @@ pub use finding::{Cause, Finding};
 
 use crate::engine::explain::Scene;
 use crate::engine::local::{Local, Target};
-use crate::engine::plan::Source;
+use crate::engine::plan::{Keep, Source};
 use crate::graph::NodeId;
 use crate::ops::{Precision, Role};
 use crate::tensor::norm;
@@ -151,6 +151,9 @@ impl<S: Precision> Scene<'_, S> {
         let info = self.plan.infos.get(param).ok_or("there is no such parameter")?;
         if info.buffer {
             return Err(format!("{} is a buffer: the forward pass keeps it, and no gradient moves it", info.label));
+        }
+        if self.plan.keep() != Keep::All {
+            return Err("this run keeps no numbers to be looked into".into());
         }
         if self.pass.cursor() < self.plan.first_update() {
             return Err("the backward pass is not over yet".into());

@@ -81,7 +81,7 @@ impl Search {
                 to.count += mine.count;
             };
             for (pin, source) in steps[at].inputs.iter().enumerate() {
-                let out = steps[at].pins[pin].as_ref().map(|r| norm(&pass.buffers().1[r.clone()]));
+                let out = steps[at].pins[pin].as_ref().map(|r| norm(&pass.numbers[r.clone()]));
                 match *source {
                     Source::Value(k) => extend(&mut ways[k], pin, factor(at, out)),
                     Source::Weight(k) if k == param => extend(&mut ends, pin, factor(at, out)),

@@ -1,6 +1,6 @@
 //! A second backward pass through the same batch.
 
-use crate::engine::Phase;
+use crate::engine::{Keep, Phase};
 use crate::ops::Precision;
 use crate::train::Session;
 
@@ -90,7 +90,8 @@ impl<S: Precision> Session<S> {
             return Err(Again::NotYet);
         }
         let needs = |i: &&crate::engine::Instruction| i.phase == Phase::Backward && self.saves(i.node);
-        if let Some(first) = plan.program().iter().find(needs).filter(|_| !retain_graph) {
+        let kept = retain_graph && plan.keep() == Keep::All;
+        if let Some(first) = plan.program().iter().find(needs).filter(|_| !kept) {
             let node = self.graph.node(first.node).map_or_else(String::new, |n| n.name.clone());
             return Err(Again::Freed { node });
         }

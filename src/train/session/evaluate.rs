@@ -1,8 +1,8 @@
 //! Running the network without training it: losses, metrics, and outputs for any features.
 
 use super::{Part, Report, SCRATCH};
-use crate::engine::{Pass, Plan};
-use crate::graph::{Graph, Inference};
+use crate::engine::{Keep, Pass, Plan};
+use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Mode, Precision, Role};
 use crate::tensor::View;
 use crate::train::Session;
@@ -13,10 +13,27 @@ const EVAL: usize = 256;
 /// Multiplications and additions of one node that may pass before a raised flag is looked at: tens of milliseconds.
 const CHUNK_FLOPS: u64 = 1 << 31;
 
-/// Samples evaluated at once, so that no node works for long on them.
+/// Numbers of all outputs that may be there at once.
+const CHUNK_NUMBERS: usize = 1 << 27;
+
+/// Samples evaluated at once, so that no node works for long on them, nor all together take much memory.
 pub(super) fn evaluation_rows(inference: &Inference) -> usize {
     let most = inference.nodes.values().map(|n| n.flops).max().unwrap_or(0);
-    (CHUNK_FLOPS / most.max(1)).clamp(8, EVAL as u64) as usize
+    let outputs = inference.nodes.values().map(|n| n.output.per_sample()).fold(1, usize::saturating_add);
+    let rows = (CHUNK_FLOPS / most.max(1)).clamp(8, EVAL as u64) as usize;
+    rows.min((CHUNK_NUMBERS / outputs).max(1))
+}
+
+/// What of an evaluation stays in a session that keeps `keep` of its batches.
+pub(super) fn keep_evaluated(keep: Keep, prediction: Option<NodeId>) -> Keep {
+    if keep == Keep::All { Keep::Outputs } else { Keep::Output(prediction) }
+}
+
+/// A plan with a pass for evaluation.
+pub(super) fn evaluating<S: Precision>(plan: Plan) -> (Plan, Pass<S>) {
+    let mut pass = Pass::new(&plan);
+    pass.set_mode(Mode::Eval);
+    (plan, pass)
 }
 
 /// How far an evaluation has come.
@@ -39,6 +56,13 @@ impl<S: Precision> Session<S> {
     /// Whether there is a test part of its own.
     pub fn has_test(&self) -> bool {
         self.data.as_ref().is_some_and(|d| !d.test.is_empty())
+    }
+
+    /// Samples evaluated at once, and the numbers in memory for it, with the samples of batches and evaluation.
+    pub(in crate::train) fn evaluation_numbers(&self) -> (usize, usize) {
+        let most = self.scratch.iter().max_by_key(|(plan, _)| plan.bytes(1));
+        let (rows, numbers) = most.map_or((0, 0), |(plan, _)| (plan.batch(), plan.bytes(1)));
+        (rows, numbers + self.x.len() + self.y.len() + self.eval.0.len() + self.eval.1.len())
     }
 
     /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
@@ -117,18 +141,20 @@ impl<S: Precision> Session<S> {
     /// Runs the forward part on the first `n` samples of the evaluation buffers. Returns the total loss; `None` if it
     /// was interrupted.
     pub(in crate::train) fn forward_rows(&mut self, n: usize) -> Option<f64> {
-        let entry = match self.scratch.iter().position(|(plan, _)| plan.batch() == n) {
+        let mut entry = match self.scratch.iter().position(|(plan, _)| plan.batch() == n) {
             Some(at) => self.scratch.remove(at),
             None => {
-                let plan = Plan::new(&self.graph, &self.inference, &self.weights, n).ok()?;
-                let mut pass = Pass::new(&plan);
-                pass.set_mode(Mode::Eval);
+                let keep = keep_evaluated(self.keep, self.prediction);
+                let plan = Plan::keeping(&self.graph, &self.inference, &self.weights, n, keep).ok()?;
                 if self.scratch.len() == SCRATCH {
                     self.scratch.remove(0);
                 }
-                (plan, pass)
+                evaluating(plan)
             }
         };
+        if let Some((_, latest)) = self.scratch.last_mut() {
+            entry.1.take_memory(latest);
+        }
         self.scratch.push(entry);
         let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
         let (plan, pass) = self.scratch.last_mut()?;

@@ -18,7 +18,7 @@ pub(super) use probe::Probe;
 use vitals::Vitals;
 
 use crate::data::{Dataset, Order, Task};
-use crate::engine::{Bad, Instruction, Pass, Phase, Plan, PlanError, WeightMap, Weights};
+use crate::engine::{Bad, Instruction, Keep, Pass, Phase, Plan, PlanError, WeightMap, Weights, run_fits};
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::Precision;
 use crate::tensor::mix;
@@ -30,7 +30,7 @@ use crate::train::schedule::Pace;
 use crate::train::stops::Live;
 use crate::train::watch::Watch;
 use crate::train::{GradTrack, Moves, Point, TrainConfig};
-use evaluate::{Sweep, evaluation_rows, loss_threshold};
+use evaluate::{Sweep, evaluating, evaluation_rows, keep_evaluated, loss_threshold};
 use ledger::Ledger;
 use std::sync::Arc;
 
@@ -97,8 +97,10 @@ pub struct Session<S> {
     pub(super) weights: Weights<S>,
     pub(super) plan: Plan,
     pass: Pass<S>,
+    /// For the smaller batch at the end of an epoch; the pass that ran last has the memory of both.
     last: Option<(Plan, Pass<S>)>,
-    /// For evaluation, by batch size; the latest used is the last.
+    keep: Keep,
+    /// For evaluation, by batch size; the latest used is the last, and has the memory of all.
     scratch: Vec<(Plan, Pass<S>)>,
     pub(super) moves: Moves<S>,
     pub(super) order: Order,
@@ -122,6 +124,8 @@ pub struct Session<S> {
     pub(super) watch: Watch<S>,
     /// What is observed of every node.
     vitals: Vitals,
+    /// Whether nodes are observed in the course of this batch, as their gradients do not stay.
+    glimpses: bool,
     threshold: f64,
     prediction: Option<NodeId>,
     pub(super) ledger: Ledger<S>,
@@ -137,6 +141,25 @@ impl<S: Precision> Session<S> {
     /// # Errors
     /// If the graph has problems, the settings cannot be used, or there is nothing to train on.
     pub fn new(graph: Arc<Graph>, data: Option<Arc<Dataset>>, config: TrainConfig) -> Result<Self, SessionError> {
+        Session::keeping(graph, data, config, Keep::All)
+    }
+
+    /// As [`Session::new`], but nobody looks at single values and gradients: they stay only as long as the run itself
+    /// needs them, so that it takes less memory. Weights, losses, metrics and marks of health have the same bits, apart
+    /// from marks of activations before which nothing is trained, which are not observed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unwatched(graph: Arc<Graph>, data: Option<Arc<Dataset>>, config: TrainConfig) -> Result<Self, SessionError> {
+        Session::keeping(graph, data, config, Keep::Needed)
+    }
+
+    fn keeping(
+        graph: Arc<Graph>,
+        data: Option<Arc<Dataset>>,
+        config: TrainConfig,
+        keep: Keep,
+    ) -> Result<Self, SessionError> {
         if let Some(why) = config.reject() {
             return Err(SessionError::Settings(why));
         }
@@ -155,13 +178,15 @@ impl<S: Precision> Session<S> {
             return Err(SessionError::Settings(why));
         }
         let size = config.batch_size.min(rows.len());
-        let plan = Plan::new(&graph, &inference, &weights, size)?;
-        let pass = Pass::new(&plan);
+        let lay = |size: usize| Plan::keeping(&graph, &inference, &weights, size, keep);
+        let plan = lay(size)?;
+        let mut pass = Pass::new(&plan);
         let rest = rows.len() % size;
         let last = if rest > 0 {
-            let plan = Plan::new(&graph, &inference, &weights, rest)?;
-            let pass = Pass::new(&plan);
-            Some((plan, pass))
+            let plan = lay(rest)?;
+            let mut other = Pass::new(&plan);
+            pass.take_memory(&mut other);
+            Some((plan, other))
         } else {
             None
         };
@@ -181,6 +206,12 @@ impl<S: Precision> Session<S> {
             })
             .collect();
         let eval_rows = evaluation_rows(&inference);
+        let most = data.as_ref().map_or(1, |d| d.train.len().max(d.test.len()).min(eval_rows));
+        let first = Plan::keeping(&graph, &inference, &weights, most, keep_evaluated(keep, prediction))?;
+        let rest = weights.values.len() * (2 + config.optimizer.buffers());
+        run_fits(&plan, (plan.bytes(1) + first.bytes(1) + rest) * size_of::<S>())?;
+        let mut scratch = Vec::with_capacity(SCRATCH);
+        scratch.push(evaluating(first));
         let mut session = Session {
             moves: Moves::new(&config.optimizer, weights.values.len(), weights.infos.len()),
             pace: Pace::new(&config.schedule, config.optimizer.lr()),
@@ -200,7 +231,8 @@ impl<S: Precision> Session<S> {
             plan,
             pass,
             last,
-            scratch: Vec::with_capacity(SCRATCH),
+            keep,
+            scratch,
             epoch: 0,
             batch: 0,
             step: 0,
@@ -210,6 +242,7 @@ impl<S: Precision> Session<S> {
             history: Vec::with_capacity(KEEP + 1),
             tracks,
             vitals: Vitals::default(),
+            glimpses: false,
             threshold,
             prediction,
             ledger: Ledger::default(),
@@ -410,13 +443,21 @@ impl<S: Precision> Session<S> {
             d.gather_training(rows, self.epoch as u64, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
         }
         let pass = match &mut self.last {
-            Some((_, pass)) if self.short => pass,
-            _ => &mut self.pass,
+            Some((_, pass)) if self.short => {
+                pass.take_memory(&mut self.pass);
+                pass
+            }
+            Some((_, other)) => {
+                self.pass.take_memory(other);
+                &mut self.pass
+            }
+            None => &mut self.pass,
         };
         pass.rewind();
         pass.set_draw(mix(self.config.seed, self.step));
         pass.set_accumulate(!self.config.zero_grad);
         self.ledger.begin(&self.weights);
+        self.glimpses = self.keep == Keep::Needed && self.looks_after(self.step + 1);
         self.begun = true;
     }
 
@@ -441,6 +482,10 @@ impl<S: Precision> Session<S> {
         let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
         let (x, y) = (&self.x[..plan.batch() * widths.0], &self.y[..plan.batch() * widths.1]);
         let done = pass.advance(plan, &mut self.weights, x, y, &mut self.moves);
+        if let Some(done) = done.filter(|_| self.glimpses) {
+            self.glimpse(done);
+        }
+        let (plan, pass) = self.current();
         if pass.cursor() == plan.program().len() {
             self.end_batch();
         }

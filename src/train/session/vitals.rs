@@ -1,6 +1,7 @@
 //! What is observed of every node while training, and the marks that follow from it. Observing allocates nothing after
 //! the first time.
 
+use crate::engine::{Instruction, Keep, Phase};
 use crate::graph::NodeId;
 use crate::ops::{Category, Precision};
 use crate::train::Session;
@@ -51,29 +52,9 @@ impl<S: Precision> Session<S> {
             vitals.nodes = self.subjects();
         }
         vitals.seen += 1;
-        let (plan, pass) = self.current();
         for v in &mut vitals.nodes {
-            let id = v.node;
-            if !v.alive.is_empty()
-                && let (Some(delta), Some(grad)) = (pass.grad(plan, id), pass.input_grad(plan, id, 0))
-            {
-                let units = v.alive.len();
-                let (mut flat, mut arrived) = (0usize, 0usize);
-                for (i, (d, g)) in delta.data.iter().zip(grad.data).enumerate() {
-                    let (d, g) = (d.to64().abs(), g.to64().abs());
-                    let unit = &mut v.alive[i / v.inner % units];
-                    // Where nothing arrives, nothing is learnt of the slope.
-                    if g != 0.0 || d == 0.0 || v.smooth {
-                        *unit = vitals.seen;
-                    }
-                    arrived += usize::from(d > 0.0);
-                    flat += usize::from((g > 0.0 || v.smooth) && g < LIMITS.flat * d);
-                }
-                if arrived > 0 {
-                    v.saturated = mean(v.saturated, flat as f64 / arrived as f64, 0.1);
-                }
-                let quiet = v.alive.iter().filter(|at| vitals.seen - **at >= LIMITS.quiet).count();
-                v.dead = quiet as f64 / units as f64;
+            if self.keep == Keep::All {
+                self.slopes(v, vitals.seen);
             }
             if v.weights.is_empty() {
                 continue;
@@ -104,19 +85,62 @@ impl<S: Precision> Session<S> {
         self.vitals = vitals;
     }
 
+    /// Looks at an activation whose backward has just run, in a batch after which all nodes are observed: where nothing
+    /// is kept to be seen, its gradients are gone by then.
+    pub(super) fn glimpse(&mut self, done: Instruction) {
+        if done.phase != Phase::Backward {
+            return;
+        }
+        let mut vitals = std::mem::take(&mut self.vitals);
+        if vitals.nodes.is_empty() {
+            vitals.nodes = self.subjects();
+        }
+        if let Some(v) = vitals.nodes.iter_mut().find(|v| v.node == done.node) {
+            self.slopes(v, vitals.seen + 1);
+        }
+        self.vitals = vitals;
+    }
+
+    /// Which units of an activation have a slope, in observation number `seen`.
+    fn slopes(&self, v: &mut Vital, seen: u32) {
+        let (plan, pass) = self.current();
+        let id = v.node;
+        if !v.alive.is_empty()
+            && let (Some(delta), Some(grad)) = (pass.grad(plan, id), pass.input_grad(plan, id, 0))
+        {
+            let units = v.alive.len();
+            let (mut flat, mut arrived) = (0usize, 0usize);
+            for (i, (d, g)) in delta.data.iter().zip(grad.data).enumerate() {
+                let (d, g) = (d.to64().abs(), g.to64().abs());
+                let unit = &mut v.alive[i / v.inner % units];
+                // Where nothing arrives, nothing is learnt of the slope.
+                if g != 0.0 || d == 0.0 || v.smooth {
+                    *unit = seen;
+                }
+                arrived += usize::from(d > 0.0);
+                flat += usize::from((g > 0.0 || v.smooth) && g < LIMITS.flat * d);
+            }
+            if arrived > 0 {
+                v.saturated = mean(v.saturated, flat as f64 / arrived as f64, 0.1);
+            }
+            let quiet = v.alive.iter().filter(|at| seen - **at >= LIMITS.quiet).count();
+            v.dead = quiet as f64 / units as f64;
+        }
+    }
+
     /// The nodes that can be ill.
     fn subjects(&self) -> Vec<Vital> {
         let graph = self.graph();
         let order = graph.order().unwrap_or_default();
         let weighted: Vec<NodeId> = self.weights.infos.iter().filter(|i| i.trained()).map(|i| i.node).collect();
         let building = graph.ancestors(&weighted);
-        let (plan, pass) = self.current();
+        let plan = self.current().0;
         let vital = |id: NodeId| {
             let spec = graph.node(id)?.spec()?;
-            let shape = pass.value(plan, id).map(|v| v.shape.to_vec()).unwrap_or_default();
+            let shape = plan.shape(id)?;
             let axis = if shape.len() == 4 { 1 } else { shape.len().saturating_sub(1) };
             let units = shape.get(axis).copied().unwrap_or(0);
-            let acts = spec.category == Category::Activation && pass.input_grad(plan, id, 0).is_some();
+            let acts = spec.category == Category::Activation && plan.flows(id, 0);
             let own = self.weights.infos.iter().enumerate().filter(|(_, i)| i.node == id && i.trained());
             Some(Vital {
                 node: id,

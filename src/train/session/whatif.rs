@@ -21,9 +21,9 @@ impl<S> Update<S> for Still {
 }
 
 /// A copy of the numbers of one batch.
-pub(super) struct Fork<S> {
-    pub(super) weights: Weights<S>,
-    pub(super) pass: Pass<S>,
+pub(in crate::train) struct Fork<S> {
+    pub(in crate::train) weights: Weights<S>,
+    pub(in crate::train) pass: Pass<S>,
 }
 
 impl<S: Precision> Session<S> {
@@ -59,17 +59,46 @@ impl<S: Precision> Session<S> {
     pub(super) fn fork(&self, pokes: &[Poke], until: usize) -> Fork<S> {
         let (plan, x, y) = self.samples();
         let (shown, real) = self.current();
+        let mut pass = if std::ptr::eq(plan, shown) { real.clone() } else { Pass::new(plan) };
+        let added = real.accumulates() && pass.cursor() > plan.forward_len();
+        if !self.begun && real.cursor() == 0 {
+            pass.set_draw(mix(self.config.seed, self.step));
+        }
+        self.fork_on(plan, pass, added, (&x, &y), pokes, until)
+    }
+
+    /// The batch under way once more, up to where it stands, with everything kept. `None` if there is no room for it.
+    pub(in crate::train) fn in_full(&self) -> Option<(Plan, Fork<S>)> {
+        let (shown, x, y) = self.samples();
+        let plan = Plan::new(&self.graph, &self.inference, &self.weights, shown.batch()).ok()?;
+        let mut pass = Pass::new(&plan);
+        pass.set_draw(mix(self.config.seed, self.step));
+        pass.set_lean(true);
+        let real = self.current().1;
+        let added = real.accumulates() && real.cursor() > plan.forward_len();
+        let fork = self.fork_on(&plan, pass, added, (&x, &y), &[], self.cursor());
+        Some((plan, fork))
+    }
+
+    /// As [`Session::fork`], on a plan and its pass; `added` says that the batch has begun to add to the gradients of
+    /// weights that it found.
+    fn fork_on(
+        &self,
+        plan: &Plan,
+        mut pass: Pass<S>,
+        added: bool,
+        (x, y): (&[S], &[S]),
+        pokes: &[Poke],
+        until: usize,
+    ) -> Fork<S> {
+        let real = self.current().1;
         let mut weights = self.weights.clone();
         // A batch that is not over begins with the buffers and gradients that it found.
         if self.open() {
             self.ledger.restore_buffers(&mut weights);
         }
-        let mut pass = if std::ptr::eq(plan, shown) { real.clone() } else { Pass::new(plan) };
-        if real.accumulates() && pass.cursor() > plan.forward_len() {
-            weights.grads.copy_from_slice(pass.before());
-        }
-        if !self.begun && real.cursor() == 0 {
-            pass.set_draw(mix(self.config.seed, self.step));
+        if added {
+            weights.grads.copy_from_slice(real.before());
         }
         pass.set_accumulate(real.accumulates());
         pass.rewind();
@@ -82,7 +111,7 @@ impl<S: Precision> Session<S> {
         }
         let mut waiting: Vec<&Poke> = pokes.iter().collect();
         while pass.cursor() < until {
-            if pass.advance(plan, &mut weights, &x, &y, &mut Still).is_none() {
+            if pass.advance(plan, &mut weights, x, y, &mut Still).is_none() {
                 break;
             }
             waiting.retain(|p| {

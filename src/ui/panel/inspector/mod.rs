@@ -10,6 +10,7 @@ mod wiring;
 use crate::engine::Instruction;
 use crate::graph::{Edit, Node, Severity};
 use crate::project::Change;
+use crate::train::bytes_text;
 use crate::ui::action::Action;
 use crate::ui::panel::heading;
 use crate::ui::panel::into::hint;
@@ -164,13 +165,21 @@ fn overview(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     stops::list(ui, state, actions);
     if let Some(s) = &state.snapshot {
         heading(ui, "Memory");
-        let [batch, weights] = s.needs.text();
+        let [batch, evaluation, weights] = s.needs.text();
         ui.label(batch).on_hover_text(
-            "Known before anything runs. Every value and gradient of a batch is kept until the next one, so that you can \
-             look at all of them whenever you stop; the last figure is what an order that keeps nothing longer than needed \
-             could do with",
+            "Known before anything runs. In the window every value and gradient of a batch is kept until the next one, so \
+             that you can look at all of them whenever you stop. `chainrule train` uses a place again as soon as nothing \
+             reads its numbers any more, and gets the same bits; the last figure is what must be there at once at its \
+             worst moment, however it is laid out",
+        );
+        ui.label(evaluation).on_hover_text(
+            "The losses and metrics of the train and test part, and the pictures of nodes, are computed beside the batch \
+             that you look at. No gradients are needed for that",
         );
         ui.label(weights);
+        ui.label(format!("up to {} for states to go back to", bytes_text(s.record.limit)))
+            .on_hover_text("Weights and optimiser as they were at places of the run, from which any other place is run again. How much they \
+             may take is set under the loss curve, at the length of the record");
     }
     heading(ui, "How to");
     for line in [
