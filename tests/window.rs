@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 #[path = "window/autograd.rs"]
 mod autograd;
+#[path = "window/memory.rs"]
+mod memory;
 #[path = "window/patch.rs"]
 mod patch;
 #[path = "window/scrub.rs"]

@@ -45,22 +45,19 @@ impl Needs {
             bytes_text(self.saved),
             bytes_text(self.gradients)
         );
+        let least = match self.unwatched == self.live {
+            true => "the least that must be there at once".to_owned(),
+            false => format!("where {} must be there at once", bytes_text(self.live)),
+        };
+        let (taken, unwatched, batch) = (bytes_text(self.taken), bytes_text(self.unwatched), self.batch);
         let batch = if self.watched {
             format!(
-                "{} for a batch of {}: {parts}; all stay to be seen. A run that nobody looks into takes {}; {} must be \
-                 there at once",
-                bytes_text(self.taken),
-                self.batch,
-                bytes_text(self.unwatched),
-                bytes_text(self.live)
+                "{taken} for a batch of {batch}: {parts}; all stay to be seen. A run that nobody looks into takes \
+                 {unwatched}, {least}"
             )
         } else {
             format!(
-                "{} for a batch of {}; {} must be there at once. Where all stays to be seen, as in the window, it is {}: \
-                 {parts}",
-                bytes_text(self.taken),
-                self.batch,
-                bytes_text(self.live),
+                "{taken} for a batch of {batch}, {least}. Where all stays to be seen, as in the window, it is {}: {parts}",
                 bytes_text(all)
             )
         };

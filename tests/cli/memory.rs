@@ -13,9 +13,9 @@ fn check_says_what_a_run_takes_with_eyes_and_without_and_bench_takes_the_latter(
     let shell = Shell::new();
     let check = shell.ok("check resnet.ron");
     let watched = between(&check, "memory: ", " for a batch of 32: values");
-    let blind = between(&check, "A run that nobody looks into takes ", ";");
+    let blind = between(&check, "A run that nobody looks into takes ", ",");
     let bench = shell.ok("bench resnet.ron --seconds 0.01 --threads 1");
-    assert_eq!(between(&bench, "memory: ", " for a batch of 32;"), blind);
+    assert_eq!(between(&bench, "memory: ", " for a batch of 32,"), blind);
     assert_eq!(between(&bench, "as in the window, it is ", ": values"), watched);
     let kib = |text: &str| {
         let (number, unit) = text.split_once(' ').expect("a unit");
