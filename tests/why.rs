@@ -5,7 +5,7 @@ use chainrule::engine::PATIENT;
 use chainrule::graph::{Edit, NodeId, Tuning};
 use chainrule::ops::{Inputs, Kind, Role, Value, catalogue::CATALOGUE};
 use chainrule::project;
-use chainrule::train::{Cause, Session, TrainConfig, Verdict, Why};
+use chainrule::train::{Cause, Session, Subject, TrainConfig, Verdict, Why};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,13 @@ fn fill(s: &mut Session<f32>, node: NodeId, name: &str, value: impl Fn(usize) ->
 }
 
 fn ask(s: &Session<f32>, label: &str) -> Why {
-    s.why(s.parameter(label).expect(label), PATIENT).expect("an answer")
+    s.why(s.gradient(label).expect(label), PATIENT).expect("an answer")
+}
+
+/// All gradients there are: of parameters, and of what nodes compute.
+fn gradients(s: &Session<f32>) -> Vec<Subject> {
+    let weights = s.weights().infos.iter().enumerate().filter(|(_, i)| !i.buffer);
+    weights.map(|(k, _)| Subject::Weight(k)).chain(s.graph().nodes().map(|n| Subject::Output(n.id))).collect()
 }
 
 fn named(s: &Session<f32>, label: &str, verdict: Verdict, cause: Cause, words: &str) -> Why {
@@ -183,6 +189,69 @@ fn gradients_that_cancel_on_two_paths_are_told() {
     assert!(why.exact && why.routes.iter().all(|r| r.brings > 0.0), "{why:#?}");
 }
 
+/// δ of any node has its paths too: those of a layer's weights, but for the last step.
+#[test]
+fn the_gradient_of_what_a_node_computes_is_explained_like_a_weight_s() {
+    let (mut s, first, _) = layers("relu", "mse_loss");
+    fill(&mut s, first, "weight", |_| 0.1);
+    fill(&mut s, first, "bias", |_| -50.0);
+    let why = named(&s, "linear 1", Verdict::Zero, Cause::Dead, "relu 1 (ReLU) is dead in 8 of 8 units");
+    assert_eq!((why.label.as_str(), why.zeros), ("linear 1.output", (32, 32)));
+    let names = |w: &Why| w.routes[0].legs.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&why), ["mean squared error 1", "linear 2", "relu 1"]);
+    // The input of the network, which no weight is behind.
+    let why = named(&s, "constant 1.output.grad", Verdict::Zero, Cause::Dead, "relu 1");
+    assert_eq!(names(&why), ["mean squared error 1", "linear 2", "relu 1", "linear 1"]);
+    // Behind the units that are dead the gradient is as it should be.
+    s.step();
+    let (why, node) = (ask(&s, "relu 1"), s.graph().by_name("relu 1").expect("it is there").id);
+    let (plan, pass) = s.current();
+    let norm =
+        pass.grad(plan, node).expect("a gradient").data.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    assert!(norm > 0.0 && (why.norm - norm).abs() < 1e-9 && (why.routes[0].brings - norm).abs() < 1e-5 * norm);
+}
+
+#[test]
+fn where_no_gradient_arrives_and_where_it_begins_is_told() {
+    let (mut s, ..) = layers("tanh", "mse_loss");
+    named(&s, "constant 2", Verdict::Zero, Cause::Blocked, "takes its target as given");
+    let why = ask(&s, "mean squared error 1");
+    assert_eq!((why.norm, why.routes.len(), why.routes[0].legs.len()), (1.0, 1, 0));
+    assert!(why.sentence.contains("here the backward pass begins"), "{}", why.sentence);
+    s.step();
+    assert_eq!(ask(&s, "mean squared error 1"), why, "after the batch, too");
+    let (s, ..) = layers("detach", "mse_loss");
+    let why =
+        named(&s, "linear 1", Verdict::Zero, Cause::Blocked, "detach 1 (Detach) passes values on and no gradients");
+    assert_eq!(why.zeros, (32, 32));
+    let mut n = net();
+    let p = n.parameter(&[2, 3]);
+    n.add("tanh", &[], &[p]);
+    let y = n.constant(&[2, 3], 1.0);
+    n.add("mse_loss", &[("loss_weight", Value::Float(0.0))], &[p, y]);
+    n.add("l2_penalty", &[], &[]);
+    let s = n.run();
+    named(&s, "tanh 1", Verdict::Zero, Cause::Unconnected, "no path leads from a loss");
+    named(&s, "mean squared error 1", Verdict::Zero, Cause::LossWeight, "its loss_weight is 0");
+    named(&s, "parameter 1", Verdict::Zero, Cause::LossWeight, "loss_weight of mean squared error 1 is 0");
+    assert_eq!(ask(&s, "l2 penalty 1").norm, 1.0);
+}
+
+#[test]
+fn what_was_not_chosen_gets_no_gradient_and_the_node_that_chooses_is_named() {
+    let mut n = net();
+    let p = n.parameter(&[1, 1, 4, 4]);
+    let pool = n.add("max_pool2d", &[], &[p]);
+    let y = n.constant(&[1, 1, 2, 2], 9.0);
+    n.add("mse_loss", &[], &[pool, y]);
+    let mut s = n.run();
+    fill(&mut s, p, "value", |i| i as f64);
+    for label in ["parameter 1", "parameter 1.value"] {
+        let why = named(&s, label, Verdict::Sparse, Cause::Picks, "(MaxPool2d) hands on only 4 of the 16");
+        assert_eq!((why.zeros, why.guilty.expect("it is named").short), ((12, 16), "picks 4 of 16".to_owned()));
+    }
+}
+
 #[test]
 fn no_single_factor_of_a_deep_tower_is_to_blame() {
     let mut n = net();
@@ -210,16 +279,16 @@ fn factors_multiply_to_the_gradient_in_every_shipped_project() {
             while s.next().is_some_and(|i| i.phase != chainrule::engine::Phase::Update) {
                 s.advance();
             }
-            for (k, info) in s.weights().infos.clone().iter().enumerate().filter(|(_, i)| !i.buffer) {
-                let why = s.why(k, PATIENT).expect("an answer");
+            for of in gradients(&s) {
+                let why = s.why(of, PATIENT).expect("an answer");
                 assert!(!why.sentence.is_empty());
                 for r in why.routes.iter().filter(|r| r.brings > 0.0) {
                     let product: f64 = r.legs.iter().map(|l| l.factor().expect("a factor")).product();
-                    assert!((product - r.product()).abs() <= 1e-4 * product, "{name} {}: {r:?}", info.label);
+                    assert!((product - r.product()).abs() <= 1e-4 * product, "{name} {}: {r:?}", why.label);
                 }
                 if why.routes.len() == 1 && why.hidden == 0.0 {
                     let off = (why.routes[0].brings - why.norm).abs();
-                    assert!(off <= 1e-4 * why.norm.max(1e-12), "{name} {}: {why:#?}", info.label);
+                    assert!(off <= 1e-4 * why.norm.max(1e-12), "{name} {}: {why:#?}", why.label);
                 }
             }
             if round == 0 {
@@ -238,8 +307,13 @@ fn asking_before_the_backward_pass_runs_it_on_a_copy() {
     s.step();
     let after = ask(&s, "linear 1.weight");
     assert_eq!((asked.norm, asked.verdict), (after.norm, after.verdict), "the same batch");
-    assert!(s.parameter("nobody.weight").is_err_and(|w| w.contains("there are linear 1.weight, linear 1.bias")));
-    assert!(s.parameter("linear 1").is_err_and(|w| w.contains("several parameters")));
+    assert!(s.gradient("nobody.weight").is_err_and(|w| w.contains("there are linear 1.weight, linear 1.bias")));
+    let delta = s.gradient("linear 1");
+    assert!(matches!(delta, Ok(Subject::Output(_))), "{delta:?}");
+    for text in ["linear 1.grad", "linear 1.output", "linear 1.output.grad", " linear 1 "] {
+        assert_eq!(s.gradient(text), delta, "{text}");
+    }
+    assert_eq!(s.gradient("linear 1.bias.grad"), Ok(Subject::Weight(1)));
 }
 
 #[test]
@@ -311,13 +385,13 @@ fn every_kind_of_the_catalogue_can_stand_on_a_path() {
         let tried =
             shapes.iter().map(|s| vec![*s; pins]).chain([vec![&[4, 3][..], &[4][..]], vec![&[4, 3][..], &[3, 2][..]]]);
         // Numbers that are no classes give no loss.
-        let finite = |s: &Session<f32>| s.why(0, PATIENT).is_ok_and(|w| w.norm.is_finite());
+        let finite = |s: &Session<f32>| s.why(Subject::Weight(0), PATIENT).is_ok_and(|w| w.norm.is_finite());
         let fits = tried.filter(|t| t.len() == pins).find_map(|t| alone(kind, &t).filter(finite));
         let s = fits.unwrap_or_else(|| panic!("no shapes fit {}", kind.spec.id));
         seen += 1;
-        for (k, info) in s.weights().infos.iter().enumerate().filter(|(_, i)| !i.buffer) {
-            let why = s.why(k, PATIENT).expect("an answer");
-            let about = format!("{}: {} {why:#?}", kind.spec.id, info.label);
+        for of in gradients(&s) {
+            let why = s.why(of, PATIENT).expect("an answer");
+            let about = format!("{}: {why:#?}", kind.spec.id);
             for r in why.routes.iter().filter(|r| r.brings > 0.0) {
                 let product: f64 = r.legs.iter().map(|l| l.factor().expect("a factor")).product();
                 assert!((product - r.product()).abs() <= 1e-4 * product, "{about}");

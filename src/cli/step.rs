@@ -41,9 +41,10 @@ pub struct Args {
     /// 'output.output.grad[2,0]' or 'loss.output'. May be given several times.
     #[arg(long, value_name = "ELEMENT")]
     explain: Vec<String>,
-    /// Then say why the gradient of a parameter is zero, small or huge: the paths to it from the loss, the factor of every
-    /// node on them, and the first one to blame. PARAMETER is such as 'hidden 1.weight'. May be given several times.
-    #[arg(long, value_name = "PARAMETER")]
+    /// Then say why a gradient is zero, small or huge: the paths to it from the loss, the factor of every node on them, and
+    /// the first one to blame. GRADIENT is a parameter such as 'hidden 1.weight', or a node such as 'hidden 1' for that of
+    /// its output. May be given several times.
+    #[arg(long, value_name = "GRADIENT")]
     why: Vec<String>,
     #[command(flatten)]
     probe: probe::Args,

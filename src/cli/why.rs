@@ -1,20 +1,20 @@
-//! `step --why`: why the gradient of a parameter is zero or huge, as text.
+//! `step --why`: why the gradient of a parameter or of a node's output is zero or huge, as text.
 
 use crate::cli::Usage;
 use crate::engine::PATIENT;
-use crate::train::{Route, Session};
+use crate::train::{Route, Session, Subject};
 use anyhow::Result;
 use std::io::Write;
 
 /// Lines of a path that are printed at each end.
 const ENDS: usize = 12;
 
-/// Whether there is such a parameter.
-pub fn check(session: &Session<f32>, text: &str) -> Result<usize> {
-    session.parameter(text).map_err(|why| Usage(why).into())
+/// Whether there is such a gradient.
+pub fn check(session: &Session<f32>, text: &str) -> Result<Subject> {
+    session.gradient(text).map_err(|why| Usage(why).into())
 }
 
-/// Prints the verdict and the paths of the parameter that `text` names.
+/// Prints the verdict and the paths of the gradient that `text` names.
 pub fn print(session: &Session<f32>, text: &str, out: &mut dyn Write) -> Result<()> {
     let why = session.why(check(session, text)?, PATIENT).map_err(|why| anyhow::anyhow!(why))?;
     writeln!(out, "why {}: {}", why.label, why.sentence)?;

@@ -2,6 +2,7 @@
 //!
 //! There is one engine: training loops over the very instructions that the debugger steps through.
 
+mod alike;
 mod certify;
 mod check;
 mod cut;
@@ -27,7 +28,7 @@ pub use local::{Local, LocalGrads, Operand, Target};
 pub use pass::{Bad, Pass, Update};
 pub use plan::{Instruction, Keep, Phase, Plan, PlanError};
 pub use weights::{ParamInfo, WeightMap, Weights};
-pub use why::{Cause, Finding, Leg, Route, Verdict, Why, count_text};
+pub use why::{Cause, Finding, Leg, Route, Subject, Verdict, Why, count_text};
 
 /// Sets the number of threads for the whole program; before the first computation.
 ///

@@ -32,7 +32,7 @@ mod watch;
 mod whatif;
 mod worker;
 
-pub use crate::engine::{Cause, Finding, Leg, Route, Verdict, WeightMap, Why, count_text, index_text};
+pub use crate::engine::{Cause, Finding, Leg, Route, Subject, Verdict, WeightMap, Why, count_text, index_text};
 pub use autograd::{Autograd, AutogradShot, GradNode, GradState, Leaf, Next, Saved};
 pub use birth::{Birth, Remedy};
 pub use certified::Certified;

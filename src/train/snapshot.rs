@@ -42,8 +42,8 @@ pub struct Want {
     pub wire: Option<Wire>,
     /// The condition that is being typed.
     pub probe: Option<Probe>,
-    /// The parameter whose gradient is explained: its node, and its number among the weights of that.
-    pub why: Option<(NodeId, usize)>,
+    /// The gradient that is explained: of a weight, or of what a node computes.
+    pub why: Option<(NodeId, TensorRef)>,
 }
 
 impl Default for Want {

@@ -171,9 +171,9 @@ pub enum Action {
     /// Shows where one element of a tensor came from; `None` shows nothing.
     Explain(Option<(NodeId, TensorRef, usize)>),
 
-    /// Explains the gradient of a parameter: its node, and its number among the weights of that. `None` ends it.
-    Why(Option<(NodeId, usize)>),
-    /// Explains the gradient of the first parameter of the selected node.
+    /// Explains a gradient of a node: of a weight, or of what it computes. `None` ends it.
+    Why(Option<(NodeId, TensorRef)>),
+    /// Explains the gradient of the first parameter of the selected node, or of its output; again, the next one.
     WhySelected,
     /// Lights a path of the explained gradient on the canvas.
     LightPath(Option<usize>),

@@ -184,7 +184,7 @@ static TABLE: &[ActionInfo] = commands![
     View 2 "Stops" [ctrl_shift(Key::F9)] Action::ShowPanel(PanelId::Stops), always, false,
         "Breakpoints with their conditions, and watches.";
     View 2 "Why this gradient" [key(Key::W)] Action::WhySelected, |s| trainable(s) && nodes(s), false,
-        "Why the gradient of the selected node's parameter is zero, small or huge: the paths from the loss, and the factor to blame.";
+        "Why a gradient of the selected node is zero, small or huge: the paths from the loss, and the factor to blame. Again: its next gradient.";
     View 2 "Learning-rate range" [] Action::ShowPanel(PanelId::Rates), always, false,
         "Try learning rates from small to large on a copy of the run: the loss against the rate, and which to use.";
     View 3 "Light or dark" [ctrl_shift(Key::L)] Action::ToggleTheme, always, false, "Change between the dark and the light theme.";

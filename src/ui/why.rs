@@ -1,7 +1,7 @@
 //! Why a gradient is zero or huge: carries out what is asked of it.
 
 use crate::graph::NodeId;
-use crate::train::{Command, Route, Want, Why};
+use crate::train::{Command, Route, TensorRef, Want, Why};
 use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::panel::PanelId;
@@ -22,12 +22,14 @@ impl App {
                     self.apply(ctx, Action::ShowPanel(PanelId::Why));
                 }
             }
-            Action::WhySelected => match self.state.selected_one().map(|id| (id, parameters(&self.state, id))) {
-                Some((id, own)) if !own.is_empty() => self.apply(ctx, Action::Why(Some((id, own[0].0)))),
-                Some(_) => self.toasts.push(
-                    Tone::Info,
-                    "This node has no parameters. Select one that has, such as a linear layer, and ask again.",
-                ),
+            Action::WhySelected => match self.state.selected_one().map(|id| (id, gradients(&self.state, id))) {
+                Some((id, own)) if !own.is_empty() => {
+                    // Asked again, the node's next gradient.
+                    let now = self.state.want.why.filter(|w| w.0 == id);
+                    let at = now.and_then(|w| own.iter().position(|g| g.0 == w.1)).map_or(0, |k| k + 1);
+                    self.apply(ctx, Action::Why(Some((id, own[at % own.len()].0))));
+                }
+                Some(_) => self.toasts.push(Tone::Info, "This program does not know what the node computes."),
                 None => self.apply(ctx, Action::ShowPanel(PanelId::Why)),
             },
             Action::LightPath(k) => self.state.lit = k,
@@ -36,10 +38,12 @@ impl App {
     }
 }
 
-/// The parameters of a node: the number of each among its weights, and its name.
-pub fn parameters(state: &State, node: NodeId) -> Vec<(usize, &'static str)> {
-    let weights = state.inference.nodes.get(&node).map_or(&[][..], |i| i.weights.as_slice());
-    weights.iter().enumerate().filter(|(_, w)| !w.buffer).map(|(k, w)| (k, w.name)).collect()
+/// The gradients of a node that can be explained, each with the name of what it belongs to: those of its parameters, then
+/// that of its output.
+pub fn gradients(state: &State, node: NodeId) -> Vec<(TensorRef, &'static str)> {
+    let Some(inferred) = state.inference.nodes.get(&node) else { return Vec::new() };
+    let own = inferred.weights.iter().enumerate().filter(|(_, w)| !w.buffer);
+    own.map(|(k, w)| (TensorRef::WeightGrad(k), w.name)).chain([(TensorRef::OutputGrad, "output")]).collect()
 }
 
 /// The answer that was asked for last.

@@ -30,5 +30,10 @@ fn a_path_that_a_penalty_makes_is_shown_beside_that_of_the_data() {
     assert_eq!(out.lines().filter(|l| l.starts_with("why ")).count(), 2, "{out}");
     assert!(out.contains("    path 1 brings ") && out.contains("    path 2 brings "), "{out}");
     assert!(out.contains("penalty → hidden 1.weight"), "{out}");
+    let out = shell.args(&["step", "spirals.ron", "--why", "hidden 1", "--why", "tanh 1.grad"]).out;
+    for (label, last) in [("hidden 1", "tanh 1"), ("tanh 1", "hidden 2")] {
+        assert!(out.contains(&format!("why {label}.output: The gradient of {label}.output is ")), "{out}");
+        assert!(out.contains(&format!("{last} → {label}.output")), "{out}");
+    }
     shell.fails("step spirals.ron --why nobody.weight", 2, &["no parameter", "hidden 1.weight"]);
 }

@@ -1,6 +1,6 @@
 //! Why a gradient is zero or huge: asked beside the gradient, by key, and its path lit on the canvas.
 
-use super::{press, settle, window};
+use super::{press, settle, until, window};
 use chainrule::train::{Cause, Why};
 use chainrule::ui::app::App;
 use chainrule::ui::why::{answer, lit};
@@ -66,4 +66,39 @@ fn a_dead_layer_is_named_and_selected() {
     h.get_by_role_and_label(egui::accesskit::Role::Button, &format!("dead {units} of {units}")).click_accesskit();
     settle(&mut h);
     assert_eq!(h.state().state().selected_one(), guilty.node, "the node to blame is selected");
+}
+
+#[test]
+fn the_gradient_of_what_any_node_computes_is_explained() {
+    let mut h = window(Some("projects/mlp_2_2_1.ron"));
+    // A node without parameters: W asks for its δ.
+    h.get_by_label("node sigmoid 1").click();
+    settle(&mut h);
+    press(&mut h, Modifiers::NONE, Key::W);
+    until(&mut h, "an answer", |s| s.why.is_some());
+    let why = said(&h);
+    assert_eq!(why.label, "sigmoid 1.output");
+    let names: Vec<&str> = why.routes[0].legs.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["loss", "sigmoid 2", "output"]);
+    // The button beside the gradient, at the data, which no weight is behind.
+    press(&mut h, Modifiers::NONE, Key::F7);
+    until(&mut h, "a batch", |s| s.step == 1);
+    h.get_by_label("node x").click();
+    settle(&mut h);
+    h.get_by_label("why is output.grad as it is").click_accesskit();
+    until(&mut h, "another answer", |s| matches!(s.why.as_deref(), Some(Ok(w)) if w.label == "x.output"));
+    assert_eq!(said(&h).routes[0].legs.len(), 5);
+    assert!(h.query_by_label(&said(&h).sentence).is_some(), "the panel says it");
+    // At a layer W begins with the weight; again, it goes on to the node's other gradients.
+    h.get_by_label("node hidden").click();
+    settle(&mut h);
+    for label in ["hidden.weight", "hidden.bias", "hidden.output", "hidden.weight"] {
+        press(&mut h, Modifiers::NONE, Key::W);
+        until(&mut h, label, |s| matches!(s.why.as_deref(), Some(Ok(w)) if w.label == label));
+    }
+    // The context menu offers all of them.
+    h.get_by_label("node sigmoid 2").click_secondary();
+    settle(&mut h);
+    h.get_by_label("Why is output.grad as it is?").click_accesskit();
+    until(&mut h, "the answer", |s| matches!(s.why.as_deref(), Some(Ok(w)) if w.label == "sigmoid 2.output"));
 }

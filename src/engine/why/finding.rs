@@ -51,6 +51,8 @@ pub enum Cause {
     ZeroInput,
     /// It is spread over many elements, as by a mean.
     Spread,
+    /// The node hands on only some elements of its input, and the gradient goes to those.
+    Picks,
     /// Several gradients, or terms of one, cancel each other.
     Cancels,
     /// A number that is not finite came from here.
@@ -106,6 +108,10 @@ impl Cause {
             }
             Cause::ZeroInput => "A weight learns only from inputs that are not zero: see what makes them zero.",
             Cause::Spread => "A sum in place of a mean, or a larger loss_weight or learning rate, makes up for it.",
+            Cause::Picks => {
+                "Nothing is broken: the others had no part in this batch. Where that is too few, pass more on: an average in \
+                 place of the largest, smaller windows, or larger batches."
+            }
             Cause::Cancels => {
                 "Nothing is broken: here the loss does not change in this direction. Weights that start all equal, and a \
                  shift before a normalisation, do this."
@@ -284,6 +290,19 @@ impl<'a, S: Precision> Detective<'a, S> {
                 "multiplies".into(),
                 format!("{name} ({}) makes it {} times as large", self.label(at), number(factor)),
             ),
+            () if picks(delta, out) => {
+                let kept = out.iter().filter(|x| **x != S::zero()).count();
+                let of = match target {
+                    Target::Input(_) => "what comes in",
+                    Target::Weight(k) => local.weights[k].label.as_str(),
+                };
+                let text = format!(
+                    "{name} ({}) hands on only {kept} of the {} numbers of {of}, and the gradient goes to those",
+                    self.label(at),
+                    out.len()
+                );
+                (Cause::Picks, format!("picks {kept} of {}", out.len()), text)
+            }
             () => return None,
         };
         Some(self.finding(at, cause, short, text))
@@ -515,6 +534,12 @@ fn step<S: Precision>(local: &Local<S>) -> bool {
                 let all = vec![S::of(x); data.len()];
                 flat(&on_other(local, Target::Input(0), &all))
             }))
+}
+
+/// Whether most of the gradient is there, and half of what leaves is not.
+fn picks<S: Precision>(delta: &[S], out: &[S]) -> bool {
+    let zero = |d: &[S]| 2 * d.iter().filter(|x| **x == S::zero()).count();
+    zero(delta) < delta.len() && zero(out) >= out.len()
 }
 
 /// Whether the factor does not depend on the numbers that arrive.

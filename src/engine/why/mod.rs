@@ -30,6 +30,15 @@ const USUAL: (f64, f64) = (0.2, 5.0);
 /// A factor outside of these bounds may be to blame by itself.
 const STRONG: (f64, f64) = (0.1, 10.0);
 
+/// Whose gradient is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Of the weight with this number among all.
+    Weight(usize),
+    /// Of what a node computes: its δ.
+    Output(NodeId),
+}
+
 /// What a gradient is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -39,7 +48,7 @@ pub enum Verdict {
     Zero,
     /// Norm above 10.
     Huge,
-    /// Norm under 1 % of the largest one of all parameters.
+    /// Norm under 1 % of the largest one: of all parameters, or for a δ of all that nodes compute.
     Small,
     /// At least half of the elements are exactly zero.
     Sparse,
@@ -61,7 +70,7 @@ impl Verdict {
     }
 }
 
-/// One node on a path from a loss to the parameter.
+/// One node on a path from a loss to the parameter or value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leg {
     /// Which.
@@ -88,10 +97,10 @@ impl Leg {
     }
 }
 
-/// A path from a loss to the parameter.
+/// A path from a loss to the parameter or value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// The nodes on it, the loss first.
+    /// The nodes on it, the loss first; none where the value is the loss itself.
     pub legs: Vec<Leg>,
     /// ∂L/∂loss term, where it begins.
     pub seed: f64,
@@ -110,18 +119,18 @@ impl Route {
     }
 }
 
-/// The answer for one parameter.
+/// The answer for one gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Why {
-    /// Whose parameter.
+    /// Whose parameter or output.
     pub node: NodeId,
-    /// The number of the parameter among all weights.
-    pub param: usize,
-    /// `hidden 1.weight`.
+    /// Which.
+    pub subject: Subject,
+    /// `hidden 1.weight`, `hidden 1.output`.
     pub label: String,
-    /// ‖∂L/∂parameter‖.
+    /// ‖∂L/∂it‖.
     pub norm: f64,
-    /// The largest such norm of all parameters that are trained.
+    /// The largest such norm of all parameters that are trained; for a δ, of all that nodes compute, losses left out.
     pub largest: f64,
     /// Elements that are exactly zero, of all.
     pub zeros: (usize, usize),
@@ -142,41 +151,49 @@ pub struct Why {
 }
 
 impl<S: Precision> Scene<'_, S> {
-    /// Explains the gradient of weight number `param`, after the backward pass. `moved` says that the optimiser has moved
-    /// weights since and their old values are not known.
+    /// Explains a gradient after the backward pass. `moved` says that the optimiser has moved weights since and their old
+    /// values are not known.
     ///
     /// # Errors
-    /// If there is no such weight, or the backward pass has not run to its end.
-    pub fn why(&self, param: usize, moved: bool) -> Result<Why, String> {
-        let info = self.plan.infos.get(param).ok_or("there is no such parameter")?;
-        if info.buffer {
-            return Err(format!("{} is a buffer: the forward pass keeps it, and no gradient moves it", info.label));
-        }
+    /// If there is no such weight or node, the backward pass has not run to its end, or it left this gradient out.
+    pub fn why(&self, subject: Subject, moved: bool) -> Result<Why, String> {
+        let (node, label, frozen) = match subject {
+            Subject::Weight(k) => {
+                let info = self.plan.infos.get(k).ok_or("there is no such parameter")?;
+                if info.buffer {
+                    return Err(format!(
+                        "{} is a buffer: the forward pass keeps it, and no gradient moves it",
+                        info.label
+                    ));
+                }
+                (info.node, info.label.clone(), info.tuning.frozen)
+            }
+            Subject::Output(node) => (node, format!("{}.output", self.name(node)), false),
+        };
         if self.plan.keep() != Keep::All {
             return Err("this run keeps no numbers to be looked into".into());
         }
         if self.pass.cursor() < self.plan.first_update() {
             return Err("the backward pass is not over yet".into());
         }
-        let data = self.weights.grad(param);
-        let norms = self.plan.infos.iter().enumerate().filter(|(_, i)| i.trained());
-        let largest = norms.map(|(k, _)| norm(self.weights.grad(k))).filter(|n| n.is_finite()).fold(0.0, f64::max);
-        let search = Search::new(self, param);
+        let (data, elements) = self.gradient_of(subject)?;
+        let largest = self.norms(subject).into_iter().filter(|n| n.is_finite()).fold(0.0, f64::max);
+        let search = Search::new(self, subject);
         let mut detective = Detective::new(self);
         let cost: u64 = search.found.iter().flat_map(|f| &f.steps).map(|s| 2 * self.plan.steps[s.0].flops).sum();
         let one = search.count <= 1.0;
         let exact = one || !moved && cost <= self.budget;
         let mut routes: Vec<Route> =
-            search.found.iter().map(|f| self.route(f, param, exact && !one, &mut detective)).collect();
+            search.found.iter().map(|f| self.route(f, subject, exact && !one, &mut detective)).collect();
         routes.sort_by(|a, b| b.brings.total_cmp(&a.brings));
-        let zeros = data.iter().filter(|x| **x == S::zero()).count();
+        let zeros = data.iter().filter(|x| **x == S::zero()).count() + elements - data.len();
         let mut why = Why {
-            node: info.node,
-            param,
-            label: info.label.clone(),
+            node,
+            subject,
+            label,
             norm: norm(data),
             largest,
-            zeros: (zeros, data.len()),
+            zeros: (zeros, elements),
             verdict: Verdict::Usual,
             guilty: None,
             sentence: String::new(),
@@ -193,15 +210,43 @@ impl<S: Precision> Scene<'_, S> {
             w if 2 * w.zeros.0 >= w.zeros.1 => Verdict::Sparse,
             _ => Verdict::Usual,
         };
-        words::judge(&mut why, info.tuning.frozen);
+        words::judge(&mut why, frozen);
         Ok(why)
+    }
+
+    /// The elements of a gradient that are there, and how many there are: none of them where none arrives.
+    fn gradient_of(&self, subject: Subject) -> Result<(&[S], usize), String> {
+        let node = match subject {
+            Subject::Weight(k) => return Ok((self.weights.grad(k), self.weights.grad(k).len())),
+            Subject::Output(node) => node,
+        };
+        let step = self.plan.index.get(&node).map(|at| &self.plan.steps[*at]).ok_or("there is no such node")?;
+        match self.pass.grad(self.plan, node) {
+            Some(view) => Ok((view.data, view.data.len())),
+            None if step.grad.is_none() => Ok((&[], step.value.len())),
+            None => Err("at full speed gradients that reach no weight are left out: step once to have it".into()),
+        }
+    }
+
+    /// The norms of the gradients that this one is compared with.
+    fn norms(&self, subject: Subject) -> Vec<f64> {
+        match subject {
+            Subject::Weight(_) => {
+                let trained = self.plan.infos.iter().enumerate().filter(|(_, i)| i.trained());
+                trained.map(|(k, _)| norm(self.weights.grad(k))).collect()
+            }
+            Subject::Output(_) => {
+                let steps = self.plan.steps.iter().filter(|s| !s.kind.spec.is_loss());
+                steps.filter_map(|s| Some(norm(self.pass.grad(self.plan, s.id)?.data))).collect()
+            }
+        }
     }
 
     /// A path with its numbers. With `own` they are those of this path alone, by a backward pass along it; else those of
     /// the whole pass.
-    fn route(&self, found: &Found, param: usize, own: bool, detective: &mut Detective<S>) -> Route {
+    fn route(&self, found: &Found, subject: Subject, own: bool, detective: &mut Detective<S>) -> Route {
         let steps = &self.plan.steps;
-        let first = &steps[found.steps[0].0];
+        let first = &steps[found.loss];
         let mut alone: Option<Vec<S>> = own.then(|| vec![S::of(first.loss_weight); first.value.len()]);
         let mut arrives = Some(first.loss_weight.abs());
         let mut legs: Vec<Leg> = Vec::with_capacity(found.steps.len());
@@ -210,7 +255,7 @@ impl<S: Precision> Scene<'_, S> {
         for &(at, pin) in &found.steps {
             let step = &steps[at];
             let target = pin.map_or_else(
-                || Target::Weight(step.weights.iter().position(|k| *k == param).unwrap_or(0)),
+                || Target::Weight(step.weights.iter().position(|k| subject == Subject::Weight(*k)).unwrap_or(0)),
                 Target::Input,
             );
             let open = pin.is_none_or(|p| step.pins[p].is_some());
@@ -253,9 +298,11 @@ impl<S: Precision> Scene<'_, S> {
             });
             arrives = leaves;
         }
-        if first.loss_weight == 0.0 {
-            legs[0].arrives = Some(0.0);
-            legs[0].finding = Some(detective.no_weight(found.steps[0].0));
+        if first.loss_weight == 0.0
+            && let Some(leg) = legs.first_mut()
+        {
+            leg.arrives = Some(0.0);
+            leg.finding = Some(detective.no_weight(found.loss));
         }
         let guilty = legs.iter().position(|l| l.finding.is_some() && l.leaves.is_none_or(|x| x == 0.0));
         let penalty = first.kind.spec.role == Role::Penalty;

@@ -1,6 +1,6 @@
-//! The paths from the losses to a parameter that bring most, found in one sweep: every node keeps its best few.
+//! The paths from the losses to a parameter or value that bring most, found in one sweep: every node keeps its best few.
 
-use super::MOST;
+use super::{MOST, Subject};
 use crate::engine::explain::Scene;
 use crate::engine::plan::Source;
 use crate::ops::Precision;
@@ -8,6 +8,8 @@ use crate::tensor::norm;
 
 /// A path: steps from the loss on, each with the pin by which it is left; `None` for the parameter that it owns.
 pub(super) struct Found {
+    /// The step where it begins.
+    pub loss: usize,
     pub steps: Vec<(usize, Option<usize>)>,
 }
 
@@ -41,7 +43,7 @@ impl Ways {
     }
 }
 
-/// The best paths to one parameter.
+/// The best paths to one parameter or value.
 pub(super) struct Search {
     pub found: Vec<Found>,
     /// How many paths there are; in `f64`, as skip connections multiply them.
@@ -49,7 +51,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    pub fn new<S: Precision>(scene: &Scene<S>, param: usize) -> Self {
+    pub fn new<S: Precision>(scene: &Scene<S>, subject: Subject) -> Self {
         let (plan, pass) = (scene.plan, scene.pass);
         let steps = &plan.steps;
         let grad = |at: usize| pass.grad(plan, steps[at].id).map(|v| norm(v.data));
@@ -84,14 +86,24 @@ impl Search {
                 let out = steps[at].pins[pin].as_ref().map(|r| norm(&pass.numbers[r.clone()]));
                 match *source {
                     Source::Value(k) => extend(&mut ways[k], pin, factor(at, out)),
-                    Source::Weight(k) if k == param => extend(&mut ends, pin, factor(at, out)),
+                    Source::Weight(k) if subject == Subject::Weight(k) => extend(&mut ends, pin, factor(at, out)),
                     Source::Weight(_) => {}
                 }
             }
-            if steps[at].weights.contains(&param) {
+            if let Subject::Weight(param) = subject
+                && steps[at].weights.contains(&param)
+            {
                 extend(&mut ends, OWN, factor(at, Some(norm(scene.weights.grad(param)))));
             }
         }
+        let whose = match subject {
+            Subject::Weight(_) => 0,
+            Subject::Output(node) => {
+                let at = plan.index.get(&node).copied().unwrap_or(0);
+                ends = ways[at].clone();
+                at
+            }
+        };
         let walk = |end: &Way| {
             let mut path = Vec::new();
             let mut from = end.from;
@@ -100,7 +112,7 @@ impl Search {
                 from = ways[at].best[rank].from;
             }
             path.reverse();
-            Found { steps: path }
+            Found { loss: path.first().map_or(whose, |p| p.0), steps: path }
         };
         Search { found: ends.best.iter().map(walk).collect(), count: ends.count }
     }

@@ -1,6 +1,6 @@
 //! The verdict in words: which factor is to blame, and what to try.
 
-use super::{Cause, Finding, Route, STRONG, Verdict, Why};
+use super::{Cause, Finding, Route, STRONG, Subject, Verdict, Why};
 
 /// Fills in who is to blame, the sentence and the advice.
 pub(super) fn judge(why: &mut Why, frozen: bool) {
@@ -11,7 +11,7 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
     }
     let best = why.routes.first();
     let data_alive = why.routes.iter().any(|r| !r.penalty && r.brings > 0.0);
-    let penalty = why.routes.iter().find(|r| r.penalty && r.brings > 0.0);
+    let penalty = why.routes.iter().find(|r| r.penalty && r.brings > 0.0 && !r.legs.is_empty());
     let of = |r: &Route| r.guilty.and_then(|g| r.legs[g].finding.clone());
     let mut advice = None;
     why.guilty = match (why.verdict, best) {
@@ -35,6 +35,9 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
                 None => whole(Cause::PenaltyOnly, "λ only", format!("{text}, and no data loss depends on it")),
             })
         }
+        (Verdict::Zero, Some(r)) if r.legs.is_empty() => {
+            Some(whole(Cause::LossWeight, "loss_weight 0", "its loss_weight is 0: it counts nothing".into()))
+        }
         (Verdict::Usual, _) => None,
         // What no path lacks, and is not there in the end, has cancelled.
         (Verdict::Zero, Some(r)) if r.brings > 0.0 => {
@@ -44,10 +47,14 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
         (verdict, Some(r)) => of(r).or_else(|| many(r, verdict)),
     };
     let (norm, largest) = (number(why.norm), number(why.largest));
+    let all = match why.subject {
+        Subject::Weight(_) => "parameters",
+        Subject::Output(_) => "nodes",
+    };
     let figures = match why.verdict {
         Verdict::Zero | Verdict::NotFinite => String::new(),
         Verdict::Sparse => format!(" ({} of {} elements; norm {norm})", why.zeros.0, why.zeros.1),
-        Verdict::Small => format!(" (norm {norm}, the largest of all parameters is {largest})"),
+        Verdict::Small => format!(" (norm {norm}, the largest of all {all} is {largest})"),
         Verdict::Huge | Verdict::Usual => format!(" (norm {norm})"),
     };
     let verdict = why.verdict.words();
@@ -57,7 +64,11 @@ pub(super) fn judge(why: &mut Why, frozen: bool) {
             advice.unwrap_or_else(|| f.cause.advice()).to_owned(),
         ),
         None => {
+            let begins = " It is a term of the loss: here the backward pass begins, with its loss_weight.";
             let note = best.and_then(|r| {
+                if r.legs.is_empty() {
+                    return Some(begins.to_owned());
+                }
                 let all = r.legs.iter().filter_map(|l| Some((l.factor()?, &l.name)));
                 let (least, name) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
                 (least < 1.0).then(|| format!(" {name} shrinks it most, by a factor of {}.", number(least)))
@@ -100,7 +111,10 @@ fn blame(route: &Route, verdict: Verdict) -> Option<usize> {
         }
         Verdict::Sparse => legs.find(|k| {
             let cause = route.legs[*k].finding.as_ref().map(|f| f.cause);
-            matches!(cause, Some(Cause::Dead | Cause::ZeroInput | Cause::Clipped | Cause::ZeroTensor | Cause::Step))
+            matches!(
+                cause,
+                Some(Cause::Dead | Cause::ZeroInput | Cause::Clipped | Cause::ZeroTensor | Cause::Step | Cause::Picks)
+            )
         }),
         Verdict::Zero | Verdict::Usual => None,
     }

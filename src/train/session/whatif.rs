@@ -101,6 +101,7 @@ impl<S: Precision> Session<S> {
             weights.grads.copy_from_slice(real.before());
         }
         pass.set_accumulate(real.accumulates());
+        pass.set_lean(false);
         pass.rewind();
         for p in pokes {
             if let TensorRef::Weight(k) = p.of.tensor

@@ -93,10 +93,8 @@ impl Trainer {
 
     /// Why the gradient that the window wants is as it is.
     pub(super) fn why_shot(&self) -> Option<Arc<Result<Why, String>>> {
-        let ((node, k), s) = self.want.why.zip(self.session.as_ref())?;
-        let own = s.weights().infos.iter().enumerate().filter(|(_, i)| i.node == node);
-        let (param, _) = own.clone().nth(k)?;
-        Some(Arc::new(s.why(param, if self.running { HASTY } else { PATIENT })))
+        let ((node, which), s) = self.want.why.zip(self.session.as_ref())?;
+        Some(Arc::new(s.why(s.subject(node, which)?, if self.running { HASTY } else { PATIENT })))
     }
 
     /// Begins to try learning rates on a copy, or ends it.

@@ -4,6 +4,7 @@ use crate::project::Change;
 use crate::train::stops::{WatchShot, Watched};
 use crate::ui::action::Action;
 use crate::ui::canvas::layout::Layout;
+use crate::ui::canvas::path;
 use crate::ui::canvas::picture::short;
 use crate::ui::canvas::view::{DETAIL_ZOOM, View};
 use crate::ui::state::State;
@@ -15,6 +16,7 @@ pub fn ui(ui: &mut Ui, layout: &Layout, view: &View, state: &State, out: &mut Ve
     let Some(snapshot) = state.snapshot.as_ref().filter(|_| view.zoom >= DETAIL_ZOOM) else { return };
     let theme = Theme::of(ui.ctx());
     let mut taken: Vec<Rect> = layout.nodes.iter().map(|n| n.rect).collect();
+    taken.extend(path::written(ui.painter(), layout, view, state, &theme));
     for w in state.document().stops.watches.iter().filter(|w| w.bubble) {
         let Some(shot) = snapshot.watches.iter().find(|s| s.id == w.id) else { continue };
         let Some(n) = shot.node.and_then(|id| layout.node(id)) else { continue };

@@ -1,13 +1,13 @@
 //! Why a gradient is zero or huge: the verdict, the paths from the loss, and the factors of the chosen one.
 
 use crate::graph::NodeId;
-use crate::train::{Leg, Route, Verdict, Why, count_text};
+use crate::train::{Leg, Route, TensorRef, Verdict, Why, count_text};
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::{decades, short};
 use crate::ui::panel::{go_to, nothing};
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
-use crate::ui::why::{answer, parameters};
+use crate::ui::why::{answer, gradients};
 use egui::{Align, Button, ComboBox, Frame, Label, Layout, Margin, Rect, RichText, ScrollArea, Sense, Ui, vec2};
 
 /// Factors of a path that are shown at each of its ends, if it is a long one.
@@ -21,8 +21,8 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         let text = match &state.failed {
             Some(why) => format!("There is no gradient: {why}"),
             None => {
-                "Why is a gradient zero, small or huge? Choose a parameter above, or press \"why?\" beside a gradient \
-                     in the inspector."
+                "Why is a gradient zero, small or huge? Choose one above, select a node and press W, or press \"why?\" \
+                     beside a gradient in the inspector."
                     .to_owned()
             }
         };
@@ -50,25 +50,25 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn chooser(ui: &mut Ui, state: &State, theme: &Theme, actions: &mut Vec<Action>) {
-    let name = |(id, k): (NodeId, usize)| {
+    let name = |(id, which): (NodeId, TensorRef)| {
         let node = state.graph().node(id)?;
-        let weight = parameters(state, id).into_iter().find(|p| p.0 == k)?.1;
-        Some(format!("{}.{weight}", node.name))
+        let of = gradients(state, id).into_iter().find(|g| g.0 == which)?.1;
+        Some(format!("{}.{of}", node.name))
     };
     ui.horizontal(|ui| {
         let now = state.want.why.and_then(name);
-        let text = now.clone().unwrap_or_else(|| "choose a parameter".into());
+        let text = now.clone().unwrap_or_else(|| "choose a gradient".into());
         let r = ComboBox::from_id_salt("why of").selected_text(text).width(170.0).show_ui(ui, |ui| {
             for node in state.graph().nodes() {
-                for (k, weight) in parameters(state, node.id) {
-                    let label = format!("{}.{weight}", node.name);
+                for (which, of) in gradients(state, node.id) {
+                    let label = format!("{}.{of}", node.name);
                     if ui.selectable_label(now.as_ref() == Some(&label), label).clicked() {
-                        actions.push(Action::Why(Some((node.id, k))));
+                        actions.push(Action::Why(Some((node.id, which))));
                     }
                 }
             }
         });
-        r.response.accessible_name("parameter whose gradient is explained");
+        r.response.accessible_name("gradient that is explained");
         if now.is_some() {
             let close = ui.button("✕").accessible_name("stop explaining");
             if close.on_hover_text("Puts the light on the canvas out").clicked() {
@@ -118,12 +118,13 @@ fn path(ui: &mut Ui, why: &Why, k: usize, route: &Route, state: &State, theme: &
         format!("{} → … → {}", names(&route.legs[..3]), names(&route.legs[n - 3..]))
     };
     let about = if why.exact { "" } else { "≈ " };
+    let way = if n == 0 { format!("{} is a term of the loss: it begins here", why.label) } else { way };
     let text = format!("{about}{}   {way}", short(route.brings));
     let line = Button::selectable(chosen, RichText::new(text).font(theme::mono(11.0)).color(theme.text)).truncate();
     let r = ui.with_layout(Layout::top_down_justified(Align::LEFT), |ui| ui.add(line)).inner;
     let r = r.accessible_name(format!("path {}", k + 1));
     let tip = format!(
-        "brings {:.4e} = seed {} · product of {n} factors {:.4e}\nClick: lights this path on the canvas and selects the node to blame, or the parameter's.",
+        "brings {:.4e} = seed {} · product of {n} factors {:.4e}\nClick: lights this path on the canvas and selects the node to blame, or the last one.",
         route.brings,
         route.seed,
         route.product()
@@ -138,7 +139,9 @@ fn path(ui: &mut Ui, why: &Why, k: usize, route: &Route, state: &State, theme: &
     if !chosen {
         return;
     }
-    head(ui, theme);
+    if n > 0 {
+        head(ui, theme);
+    }
     for (i, leg) in route.legs.iter().enumerate() {
         let seen = n <= 3 * ENDS || i < ENDS || i >= n - ENDS || route.guilty == Some(i);
         if seen {

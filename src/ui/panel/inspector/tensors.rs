@@ -41,11 +41,12 @@ impl Tensors {
         let colour = if t.is_grad { theme.gradient } else { theme.text };
         ui.horizontal(|ui| {
             ui.label(RichText::new(&t.label).font(theme::mono(11.5)).color(colour));
-            if let TensorRef::WeightGrad(k) = t.which {
-                let button = ui.small_button("why?").accessible_name(format!("why is {} as it is", t.label));
+            if matches!(t.which, TensorRef::WeightGrad(_) | TensorRef::OutputGrad) {
+                let name = t.label.trim_end_matches(" δ");
+                let button = ui.small_button("why?").accessible_name(format!("why is {name} as it is"));
                 let tip = "Why it is zero, small or huge: the paths from the loss, and the factor to blame  (W)";
                 if button.on_hover_text(tip).clicked() {
-                    actions.push(Action::Why(Some((node.id, k))));
+                    actions.push(Action::Why(Some((node.id, t.which))));
                 }
             }
             let shape = crate::tensor::shape_text(&t.shape);
