@@ -269,10 +269,12 @@ impl<S: Precision> Local<S> {
     /// Calls `f` with the node as its parts see it.
     pub(super) fn inside<R>(&self, f: impl FnOnce(&Inner<S>) -> R) -> R {
         let (inputs, weights) = self.views(&[]);
+        let buffers: Vec<View<S>> = self.buffers.iter().map(Operand::view).collect();
         f(&Inner {
             params: &self.params,
             inputs: &inputs,
             weights: &weights,
+            buffers: &buffers,
             output: View { shape: &self.shape, data: &self.output },
             mode: self.mode,
             seed: self.seed,

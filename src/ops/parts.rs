@@ -26,6 +26,8 @@ pub enum Place {
     Input(usize, usize),
     /// Element `.1` of weight `.0`.
     Weight(usize, usize),
+    /// Element `.1` of buffer `.0`.
+    Buffer(usize, usize),
     /// Element `.1` of the earlier part `.0`.
     Part(usize, usize),
 }
@@ -48,6 +50,8 @@ pub struct Inner<'a, S> {
     pub inputs: &'a [View<'a, S>],
     /// The node's weights.
     pub weights: &'a [View<'a, S>],
+    /// What it keeps between passes, as it is now: running statistics.
+    pub buffers: &'a [View<'a, S>],
     /// What the forward pass made of them.
     pub output: View<'a, S>,
     /// Training or evaluation.

@@ -48,7 +48,12 @@ pub struct IntoShot {
 impl IntoShot {
     /// The number of the part looked at.
     pub fn part(&self) -> usize {
-        self.of.tensor.and_then(|t| self.parts.iter().position(|p| p.tensor.which == t)).unwrap_or(0)
+        Self::part_of(&self.parts, self.of.tensor)
+    }
+
+    /// The number of the part that holds `tensor`; the first if none does.
+    pub fn part_of(parts: &[PartShot], tensor: Option<TensorRef>) -> usize {
+        tensor.and_then(|t| parts.iter().position(|p| p.tensor.which == t)).unwrap_or(0)
     }
 }
 
@@ -70,7 +75,7 @@ pub fn origin(graph: &crate::graph::Graph, node: NodeId, factor: &Factor) -> Opt
             to(from, forward(from), TensorRef::Output)
         }
         Origin::Consumer(consumer, pin) => to(consumer, Phase::Backward, TensorRef::InputGrad(pin)),
-        Origin::Weight(_) | Origin::Local | Origin::Constant => None,
+        Origin::Weight(_) | Origin::Buffer(_) | Origin::Local | Origin::Constant => None,
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Origin {
     Input(usize),
     /// A weight of the node.
     Weight(usize),
+    /// What the node keeps between passes.
+    Buffer(usize),
     /// A part of the forward pass.
     Part(usize),
     /// The output.

@@ -70,6 +70,7 @@ pub(super) struct Names {
     node: String,
     inputs: Vec<(String, Vec<usize>)>,
     weights: Vec<(String, Vec<usize>)>,
+    buffers: Vec<(String, Vec<usize>)>,
     output: Vec<usize>,
 }
 
@@ -87,6 +88,7 @@ impl Names {
             node: called(step.id),
             inputs,
             weights: step.weights.iter().map(weight).collect(),
+            buffers: step.buffers.iter().map(weight).collect(),
             output: step.shape.clone(),
         }
     }
@@ -100,6 +102,7 @@ impl Names {
                 Origin::Output => format!("{}{}", self.node, index_text(&self.output, factor.index)),
                 Origin::Input(k) => self.inputs.get(k).map(of).unwrap_or_default(),
                 Origin::Weight(k) => self.weights.get(k).map(of).unwrap_or_default(),
+                Origin::Buffer(k) => self.buffers.get(k).map(of).unwrap_or_default(),
                 Origin::Local if factor.label.is_empty() => "slope".to_owned(),
                 Origin::Part(_) | Origin::Consumer(..) | Origin::Local | Origin::Constant => continue,
             };
@@ -119,6 +122,10 @@ impl Names {
             }
             Place::Weight(k, i) => {
                 Factor { of: Origin::Weight(k), index: i, label: String::new(), value: node.weights[k].data[i].to64() }
+            }
+            Place::Buffer(k, i) => {
+                let (of, value) = (Origin::Buffer(k), node.buffers[k].data[i].to64());
+                Factor { of, index: i, label: String::new(), value }
             }
             Place::Part(k, i) => {
                 let label = format!("{}{}", parts[k].name, index_text(&parts[k].shape, i));

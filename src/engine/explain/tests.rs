@@ -90,7 +90,14 @@ fn nodes() -> Vec<Local<f64>> {
                 // Large tensors, for which not every output is tried, with the defaults only.
                 let large = inputs.iter().any(|s| s.per_sample() > 100);
                 if n == 0 || !large {
-                    all.extend(node(kind, params, inputs, seed as u64).filter(Local::computes));
+                    let one = node(kind, params, inputs, seed as u64).filter(Local::computes);
+                    // In evaluation other statistics count, and nothing is drawn.
+                    let used = one.clone().map(|mut local| {
+                        local.mode = Mode::Eval;
+                        local.forward();
+                        local
+                    });
+                    all.extend(one.into_iter().chain(used));
                 }
             }
         }
@@ -124,6 +131,7 @@ fn parts_make_up_the_output() {
         let value = |place: &Place| match *place {
             Place::Input(k, i) => node.inputs[k].data[i],
             Place::Weight(k, i) => node.weights[k].data[i],
+            Place::Buffer(k, i) => node.buffers[k].data[i],
             Place::Part(k, i) => parts[k].data[i],
         };
         for (p, part) in parts.iter().enumerate() {
@@ -148,6 +156,33 @@ fn parts_make_up_the_output() {
         }
     }
     assert!(declared >= 20, "{declared} nodes have parts");
+}
+
+#[test]
+fn batch_normalisation_in_evaluation_is_made_of_what_it_keeps() {
+    let kind = CATALOGUE.iter().find(|k| k.spec.id == "batch_norm1d").expect("it is there");
+    let mut bn = node(kind, &Params::default().filled(kind.spec.params), &[Shape::batch(&[2])], 1).expect("it fits");
+    bn.mode = Mode::Eval;
+    bn.inputs[0].data = vec![3.0, 1.0, 5.0, 1.0, 7.0, 1.0];
+    bn.params.0.insert("eps".into(), Value::Float(0.5));
+    (bn.buffers[0].data, bn.buffers[1].data) = (vec![1.0, 0.0], vec![3.5, 15.5]);
+    (bn.weights[0].data, bn.weights[1].data) = (vec![10.0, 8.0], vec![0.25, -1.0]);
+    bn.forward();
+    let parts = inside::parts(&bn);
+    let named: Vec<(&str, &[f64])> = parts.iter().map(|p| (p.name.as_str(), p.data.as_slice())).collect();
+    let want: [(&str, &[f64]); 4] = [
+        ("distance from the running mean", &[2.0, 1.0, 4.0, 1.0, 6.0, 1.0]),
+        ("running deviation", &[2.0, 4.0]),
+        ("normalised", &[1.0, 0.25, 2.0, 0.25, 3.0, 0.25]),
+        ("scale and shift", &[10.25, 1.0, 20.25, 1.0, 30.25, 1.0]),
+    ];
+    assert_eq!(named, want);
+    assert_eq!(inside::made(&bn, 1, 1), Made::Function("√(σ² + ε)", vec![Place::Buffer(1, 1)]));
+    let distance = vec![(1.0, vec![Place::Input(0, 2)]), (-1.0, vec![Place::Buffer(0, 0)])];
+    assert_eq!(inside::made(&bn, 0, 2), Made::Sum(distance));
+    // Statistics that are kept are constants: each x gets back its own δ only, γ/√(σ² + ε) of it.
+    let e = backward::gradient(&bn, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], Target::Input(0), 2, BATCH, PATIENT);
+    assert_eq!((e.total, e.terms.len(), sum(&e)), (15.0, 1, 15.0));
 }
 
 #[test]

@@ -117,14 +117,20 @@ fn cut<S>(inner: &Inner<S>) -> Cut<impl Fn(usize) -> usize + use<S>> {
     Cut { shape: vec![channels], group: move |i| i / run % channels, shared: run }
 }
 
-/// The parts in training; evaluation uses statistics that are kept, and is one part.
+/// The parts: in training with the statistics of the batch, in evaluation with those that are kept.
 pub fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
-    if inner.mode == Mode::Train { cut(inner).parts(inner) } else { Vec::new() }
+    match inner.mode {
+        Mode::Train => cut(inner).parts(inner),
+        Mode::Eval => cut(inner).kept_parts(inner),
+    }
 }
 
 /// How they are made.
 pub fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
-    cut(inner).made(inner, part, index)
+    match inner.mode {
+        Mode::Train => cut(inner).made(inner, part, index),
+        Mode::Eval => cut(inner).kept_made(inner, part, index),
+    }
 }
 
 pub fn backward<S: Scalar>(ctx: &mut Backward<S>) {

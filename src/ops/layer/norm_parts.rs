@@ -1,4 +1,5 @@
-//! The parts of every normalisation: mean, distance from it, variance, division, scale and shift.
+//! The parts of every normalisation: mean, distance from it, variance, division, scale and shift. Where mean and variance
+//! are kept from earlier batches they are given: distance, deviation, division, scale and shift.
 
 use crate::ops::{Inner, Made, Part, Place};
 use crate::tensor::Scalar;
@@ -76,13 +77,52 @@ impl<F: Fn(usize) -> usize> Cut<F> {
                 Made::Sum(all.into_iter().map(|i| (by, vec![Place::Part(1, i); 2])).collect())
             }
             3 => Made::Function("d / √(σ² + ε)", vec![Place::Part(1, index), Place::Part(2, (self.group)(index))]),
-            _ => {
-                let w = index / self.shared % inner.weights[0].data.len();
-                Made::Sum(vec![
-                    (1.0, vec![Place::Weight(0, w), Place::Part(3, index)]),
-                    (1.0, vec![Place::Weight(1, w)]),
-                ])
-            }
+            _ => self.scaled(inner, 3, index),
+        }
+    }
+
+    /// γ times an element of part `hat`, and β.
+    fn scaled<S: Scalar>(&self, inner: &Inner<S>, hat: usize, index: usize) -> Made {
+        let w = index / self.shared % inner.weights[0].data.len();
+        Made::Sum(vec![(1.0, vec![Place::Weight(0, w), Place::Part(hat, index)]), (1.0, vec![Place::Weight(1, w)])])
+    }
+
+    /// The parts with the mean and the variance that the node keeps; none if it keeps none.
+    pub fn kept_parts<S: Scalar>(&self, inner: &Inner<S>) -> Vec<Part<S>> {
+        let [mean, var] = inner.buffers else { return Vec::new() };
+        let x = inner.inputs[0];
+        let (small, full) = (self.shape.clone(), x.shape.to_vec());
+        let away: Vec<S> = x.data.iter().enumerate().map(|(i, x)| *x - mean.data[(self.group)(i)]).collect();
+        let eps = S::of(inner.params.float("eps"));
+        let deviation: Vec<S> = var.data.iter().map(|v| (*v + eps).sqrt()).collect();
+        let hat: Vec<S> = away.iter().enumerate().map(|(i, d)| *d / deviation[(self.group)(i)]).collect();
+        let mut parts = vec![
+            Part { name: "distance from the running mean", formula: r"d = x - \mu", shape: full.clone(), data: away },
+            Part {
+                name: "running deviation",
+                formula: r"s = \sqrt{\sigma^2 + \varepsilon}",
+                shape: small,
+                data: deviation,
+            },
+        ];
+        let divided = r"\hat x = \frac{d}{s}";
+        if inner.weights.is_empty() {
+            parts.push(inner.whole("normalised", divided));
+        } else {
+            parts.push(Part { name: "normalised", formula: divided, shape: full, data: hat });
+            parts.push(inner.whole("scale and shift", r"z = \gamma\,\hat x + \beta"));
+        }
+        parts
+    }
+
+    /// How an element of one of those is made.
+    pub fn kept_made<S: Scalar>(&self, inner: &Inner<S>, part: usize, index: usize) -> Made {
+        let group = || (self.group)(index);
+        match part {
+            0 => Made::Sum(vec![(1.0, vec![Place::Input(0, index)]), (-1.0, vec![Place::Buffer(0, group())])]),
+            1 => Made::Function("√(σ² + ε)", vec![Place::Buffer(1, index)]),
+            2 => Made::Function("d / s", vec![Place::Part(0, index), Place::Part(1, group())]),
+            _ => self.scaled(inner, 2, index),
         }
     }
 }

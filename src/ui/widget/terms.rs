@@ -32,7 +32,7 @@ pub fn factor_colour(factor: &Factor, node: NodeId, state: &State, theme: &Theme
             let spec = from.and_then(|id| graph.node(id)).and_then(|n| n.spec());
             spec.map_or(theme.text, |s| theme.category(s.category))
         }
-        Origin::Weight(_) | Origin::Part(_) | Origin::Output => theme.text,
+        Origin::Weight(_) | Origin::Buffer(_) | Origin::Part(_) | Origin::Output => theme.text,
         Origin::Local | Origin::Constant => theme.dim,
     }
 }
