@@ -384,7 +384,7 @@ impl App {
         state.inference = Arc::new(inference);
         (state.bad, state.birth, state.halt) = (None, None, None);
         state.certified = None;
-        state.into = None;
+        (state.into, state.peek) = (None, None);
         state.trail.clear();
         state.want.into = None;
         state.revision += 1;

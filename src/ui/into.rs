@@ -22,6 +22,8 @@ pub enum Inside {
     To(IntoRef),
     /// To where a factor came from; the present place is remembered.
     Follow(IntoRef),
+    /// Shows what made the number under the pointer; `None` goes back to the chosen one.
+    Peek(Option<IntoRef>),
     /// By so many parts or elements.
     By(isize),
 }
@@ -30,6 +32,15 @@ pub enum Inside {
 pub fn opened(state: &State) -> Option<&IntoShot> {
     let shot = state.snapshot.as_ref()?.into.as_ref()?;
     (Some(shot.of) == state.into).then_some(shot)
+}
+
+/// The same, with another number of the part looked at for as long as the wanted one is not there: the number under the
+/// pointer, or the one chosen before.
+pub fn shown(state: &State) -> Option<&IntoShot> {
+    let (shot, into) = (state.snapshot.as_ref()?.into.as_ref()?, state.into?);
+    let whole = |of: IntoRef| IntoRef { tensor: None, index: None, ..of };
+    let part = IntoShot::part_of(&shot.parts, into.tensor);
+    (whole(shot.of) == whole(into) && shot.part() == part).then_some(shot)
 }
 
 /// The instruction that runs next; the first of the next batch if none is under way.
@@ -71,6 +82,7 @@ impl App {
             }
             (Inside::Out, Some(place)) if place.index.is_some() => self.place(Some(IntoRef { index: None, ..place })),
             (Inside::Out, Some(_)) => self.place(None),
+            (Inside::Peek(at), _) => self.peek(at),
             (Inside::By(by), Some(place)) => self.walk(place, by),
             (Inside::Out | Inside::By(_), None) => {}
         }
@@ -102,7 +114,7 @@ impl App {
 
     /// To another part, or another element of the part; past the last one level up.
     fn walk(&mut self, place: IntoRef, by: isize) {
-        let Some(shot) = opened(&self.state) else { return };
+        let Some(shot) = shown(&self.state) else { return };
         let part = shot.part();
         let moved = |at: usize, len: usize| at.checked_add_signed(by).filter(|to| *to < len);
         let to = match place.index {
@@ -124,11 +136,20 @@ impl App {
     }
 
     fn place(&mut self, place: Option<IntoRef>) {
-        self.state.into = place;
+        (self.state.into, self.state.peek) = (place, None);
         if let Some(p) = place {
             self.state.selection = BTreeSet::from([p.node]);
         }
-        let want = Want { into: place, ..self.state.want.clone() };
+        self.want_inside(place);
+    }
+
+    fn peek(&mut self, at: Option<IntoRef>) {
+        self.state.peek = at;
+        self.want_inside(at.or(self.state.into));
+    }
+
+    fn want_inside(&mut self, into: Option<IntoRef>) {
+        let want = Want { into, ..self.state.want.clone() };
         self.state.want = want.clone();
         self.worker.send(Command::Want(want));
     }
@@ -143,12 +164,12 @@ impl App {
 
 /// Takes the arrow keys while an instruction is open: they choose parts and elements.
 pub fn read_arrows(ctx: &Context, state: &State, actions: &mut Vec<Action>) {
-    let Some(shot) = opened(state) else { return };
+    let (Some(shot), Some(here)) = (shown(state), state.into) else { return };
     let focused = ctx.memory(|m| m.focused()).and_then(|id| ctx.read_response(id));
     if ctx.text_edit_focused() || focused.is_some_and(|r| r.sense.senses_drag()) {
         return;
     }
-    let columns = match shot.of.index {
+    let columns = match here.index {
         Some(_) => shot.parts.get(shot.part()).and_then(|p| p.tensor.shape.last().copied()).unwrap_or(1).max(1),
         None => 1,
     } as isize;
@@ -157,7 +178,7 @@ pub fn read_arrows(ctx: &Context, state: &State, actions: &mut Vec<Action>) {
         for (key, by) in moves {
             if input.consume_key(Modifiers::NONE, key) {
                 // The last arrow to the right does not leave: only F10 goes on.
-                let last = match shot.of.index {
+                let last = match here.index {
                     Some(i) => shot.parts.get(shot.part()).is_some_and(|p| i + 1 >= p.tensor.shape.iter().product()),
                     None => shot.part() + 1 >= shot.parts.len(),
                 };

@@ -53,6 +53,8 @@ pub struct State {
     pub want: Want,
     /// The instruction that is opened, and how far.
     pub into: Option<IntoRef>,
+    /// The number under the pointer, which is taken apart while the pointer is there.
+    pub peek: Option<IntoRef>,
     /// Where one was before one followed factors to where they were computed.
     pub trail: Vec<IntoRef>,
     /// How fast training runs.
@@ -107,6 +109,7 @@ impl State {
             snapshot: None,
             want: Want::default(),
             into: None,
+            peek: None,
             trail: Vec::new(),
             speed: Speed::Full,
             asked: None,

@@ -1,4 +1,5 @@
-//! One output of a convolution as pictures: where its patch lies, the patch, the kernel, and their products.
+//! One output of a convolution as pictures: where its patch lies, the patch, the kernel, and their products. One of a pool:
+//! where its window lies, and what is in it.
 
 use crate::engine::{Picture, Plane};
 use crate::ui::canvas::picture::short;
@@ -10,13 +11,20 @@ const SIDE: f32 = 64.0;
 /// Of the whole image.
 const IMAGE: f32 = 96.0;
 
-/// Draws the pictures; `names` are those of what arrives and of the kernel.
-pub fn patches(ui: &mut Ui, p: &Picture, names: [&str; 2]) {
+/// Draws the pictures; `names` are those of what arrives and of the kernel. `chosen` is the number that was taken out of a
+/// window, if one was.
+pub fn patches(ui: &mut Ui, p: &Picture, names: [&str; 2], chosen: Option<f64>) {
     let theme = Theme::of(ui.ctx());
     let small = |t: String| RichText::new(t).font(theme::sans(10.5)).color(theme.dim);
     let scale = |planes: &mut dyn Iterator<Item = &Plane>| {
         let cells = planes.flat_map(|p| p.cells.iter().flatten());
         cells.map(|c| c.1.abs()).filter(|x| x.is_finite()).fold(1e-30, f64::max)
+    };
+    let pooled = p.kernel.is_none();
+    let whole = match pooled {
+        // What is pooled keeps its colours.
+        true => scale(&mut std::iter::once(&p.image).chain(p.taps.iter().map(|t| &t.patch))),
+        false => scale(&mut std::iter::once(&p.image)),
     };
     let scales = [
         scale(&mut p.taps.iter().map(|t| &t.patch)),
@@ -28,22 +36,30 @@ pub fn patches(ui: &mut Ui, p: &Picture, names: [&str; 2]) {
         if !p.image.cells.is_empty() {
             ui.vertical(|ui| {
                 let window = p.window;
-                let r = plane(
-                    ui,
-                    &p.image,
-                    IMAGE,
-                    scale(&mut std::iter::once(&p.image)),
-                    &format!("{} whole", names[0]),
-                    &theme,
-                );
+                let r = plane(ui, &p.image, IMAGE, whole, &format!("{} whole", names[0]), &theme);
                 let cell = vec2(r.width() / p.image.cols as f32, r.height() / p.image.rows as f32);
                 let min = r.min + vec2(window[1] as f32 * cell.x, window[0] as f32 * cell.y);
                 let place = Rect::from_min_size(min, vec2(window[3] as f32 * cell.x, window[2] as f32 * cell.y));
                 ui.painter().rect_stroke(place.expand(1.0), 0.0, Stroke::new(2.0, theme.cursor), StrokeKind::Outside);
-                ui.label(small(format!("{}, and where the patch lies", names[0])));
+                let what = if pooled { "window" } else { "patch" };
+                ui.label(small(format!("{}, and where the {what} lies", names[0])));
             });
         }
-        for (c, tap) in p.taps.iter().enumerate() {
+        for tap in p.taps.iter().filter(|_| pooled) {
+            ui.vertical(|ui| {
+                let r = plane(ui, &tap.patch, SIDE, whole, &format!("window of {}", names[0]), &theme);
+                let cell = vec2(r.width() / tap.patch.cols as f32, r.height() / tap.patch.rows as f32);
+                let taken = tap.patch.cells.iter().position(|c| c.is_some_and(|c| Some(c.1) == chosen));
+                if let Some(i) = taken {
+                    let at = vec2((i % tap.patch.cols) as f32 * cell.x, (i / tap.patch.cols) as f32 * cell.y);
+                    let rect = Rect::from_min_size(r.min + at, cell);
+                    ui.painter().rect_stroke(rect, 0.0, Stroke::new(2.0, theme.cursor), StrokeKind::Inside);
+                }
+                let text = if taken.is_some() { "the window; marked is what is passed on" } else { "the window" };
+                ui.label(small(text.to_owned()));
+            });
+        }
+        for (c, tap) in p.taps.iter().enumerate().filter(|_| !pooled) {
             ui.vertical(|ui| {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = 4.0;
@@ -62,7 +78,8 @@ pub fn patches(ui: &mut Ui, p: &Picture, names: [&str; 2]) {
     if p.hidden > 0 {
         ui.label(small(format!("and {} more channels", p.hidden)));
     }
-    ui.label(small("Another pixel of the output (click, or arrow keys) moves the patch; the kernel stays.".to_owned()));
+    let what = if pooled { "window." } else { "patch; the kernel stays." };
+    ui.label(small(format!("Another pixel of the output (pointer, click or arrow keys) moves the {what}")));
     ui.add_space(4.0);
 }
 

@@ -1,13 +1,13 @@
 //! One channel of one image out of a batch of them, with square pixels, and buttons to the next.
 
+use super::Pointed;
 use crate::train::TensorShot;
 use crate::ui::theme::{self, Theme};
 use crate::ui::widget::heat::heat_map;
 use egui::{RichText, Ui, vec2};
 
-/// Draws the image that holds the chosen element, the first if none is chosen. `None` if these are no images, else the
-/// element that was chosen, if one was.
-pub fn ui(ui: &mut Ui, t: &TensorShot, chosen: Option<usize>) -> Option<Option<usize>> {
+/// Draws the image that holds the chosen element, the first if none is chosen. `None` if these are no images.
+pub fn ui(ui: &mut Ui, t: &TensorShot, chosen: Option<usize>) -> Option<Pointed> {
     let [_, channels, h, w] = t.shape[..] else { return None };
     let (plane, known) = (h * w, t.data.len() / (h * w).max(1));
     let at = chosen.map_or(0, |i| i / plane);
@@ -44,5 +44,5 @@ pub fn ui(ui: &mut Ui, t: &TensorShot, chosen: Option<usize>) -> Option<Option<u
     if r.clicked() {
         hit = under.map(|i| at * plane + i).or(hit);
     }
-    Some(hit)
+    Some(Pointed { at: under.map(|i| at * plane + i), chosen: hit })
 }

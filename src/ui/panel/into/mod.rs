@@ -3,11 +3,11 @@
 pub mod hint;
 mod image;
 
-use crate::engine::{Instruction, Origin};
+use crate::engine::{Instruction, Joined, Origin};
 use crate::train::{IntoRef, IntoShot, PartShot, TensorRef};
 use crate::ui::action::Action;
 use crate::ui::canvas::picture::magnitude;
-use crate::ui::into::{Inside, opened};
+use crate::ui::into::{Inside, shown};
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use crate::ui::widget::formula::{coloured, formula};
@@ -20,6 +20,15 @@ use egui::{Align, Align2, Button, Frame, Layout, Margin, RichText, ScrollArea, S
 const NUMBERS: usize = 96;
 const COLUMNS: usize = 12;
 
+/// What the pointer does to the numbers of a part.
+#[derive(Default)]
+struct Pointed {
+    /// The element under it.
+    at: Option<usize>,
+    /// The element that was chosen by a click.
+    chosen: Option<usize>,
+}
+
 /// Draws the view; it takes the place of the dock while an instruction is open.
 pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui.ctx());
@@ -27,7 +36,7 @@ pub fn ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     // A panel is as high as what is in it, and at first there are no numbers yet.
     ui.set_min_height(ui.available_height());
     let mut go = |how| actions.push(Action::Inside(how));
-    let shot = opened(state);
+    let shot = shown(state);
     bar(ui, state, place, shot, &theme, &mut go);
     let instruction = Instruction { phase: place.phase, node: place.node, param: place.param };
     ui.label(RichText::new(hint::sentence(state, &instruction)).font(theme::sans(12.5)).color(theme.text));
@@ -177,23 +186,21 @@ fn numbers(ui: &mut Ui, state: &State, place: IntoRef, part: &PartShot, theme: &
         ui.label(RichText::new("to come: not computed in this pass yet").color(theme.cursor));
         return;
     }
-    let choose = |i| Inside::To(IntoRef { tensor: Some(t.which), index: Some(i), ..place });
     let cols = t.shape.last().copied().unwrap_or(1).max(1);
-    if t.data.len() <= NUMBERS && cols <= COLUMNS {
-        if let Some(i) = grid(ui, part, cols, place.index, theme) {
-            go(choose(i));
-        }
-    } else if let Some(i) = image::ui(ui, t, place.index) {
-        if let Some(i) = i {
-            go(choose(i));
-        }
+    let pointed = if t.data.len() <= NUMBERS && cols <= COLUMNS {
+        grid(ui, part, cols, place.index, theme)
+    } else if let Some(pointed) = image::ui(ui, t, place.index) {
+        pointed
     } else {
         let rows = t.data.len().div_ceil(cols) as f32;
         let height = (rows * 8.0).clamp(40.0, (ui.available_height() - 40.0).max(60.0));
         let (r, under) = heat_map(ui, t, vec2(width, height), place.index);
-        if let Some(i) = under.filter(|_| r.clicked()) {
-            go(choose(i));
-        }
+        Pointed { at: under, chosen: under.filter(|_| r.clicked()) }
+    };
+    if let Some(i) = pointed.chosen {
+        go(Inside::To(IntoRef { tensor: Some(t.which), index: Some(i), ..place }));
+    } else {
+        peek(ui, state, place, pointed.at, go);
     }
     if t.truncated {
         ui.label(
@@ -203,14 +210,24 @@ fn numbers(ui: &mut Ui, state: &State, place: IntoRef, part: &PartShot, theme: &
     }
 }
 
+/// The number under the pointer is taken apart as long as the pointer is there. A key may choose another meanwhile: then a
+/// pointer that rests does not get in its way.
+fn peek(ui: &Ui, state: &State, place: IntoRef, at: Option<usize>, go: &mut impl FnMut(Inside)) {
+    let at = at.map(|i| IntoRef { index: Some(i), ..place }).filter(|at| *at != place);
+    let moved = ui.input(|i| i.pointer.delta() != egui::Vec2::ZERO);
+    if at != state.peek && (moved || at.is_none()) {
+        go(Inside::Peek(at));
+    }
+}
+
 /// A small tensor as numbers on the colours of their values.
-fn grid(ui: &mut Ui, part: &PartShot, cols: usize, chosen: Option<usize>, theme: &Theme) -> Option<usize> {
+fn grid(ui: &mut Ui, part: &PartShot, cols: usize, chosen: Option<usize>, theme: &Theme) -> Pointed {
     let t = &part.tensor;
     let rows = t.data.len().div_ceil(cols);
     let cell = vec2(((ui.available_width() - 4.0) / cols as f32).clamp(30.0, 92.0), 24.0);
     let (area, _) = ui.allocate_exact_size(vec2(cell.x * cols as f32, cell.y * rows as f32), Sense::hover());
     let scale = magnitude(&t.data);
-    let mut clicked = None;
+    let mut pointed = Pointed::default();
     for (i, v) in t.data.iter().enumerate() {
         let min = area.min + vec2((i % cols) as f32 * cell.x, (i / cols) as f32 * cell.y);
         let rect = egui::Rect::from_min_size(min, cell).shrink(1.0);
@@ -226,30 +243,40 @@ fn grid(ui: &mut Ui, part: &PartShot, cols: usize, chosen: Option<usize>, theme:
         if chosen == Some(i) {
             painter.rect_stroke(rect, 2.0, Stroke::new(2.0, theme.cursor), StrokeKind::Inside);
         }
+        if r.hovered() {
+            pointed.at = Some(i);
+        }
         if r.on_hover_text(format!("{name} = {v}")).clicked() {
-            clicked = Some(i);
+            pointed.chosen = Some(i);
         }
     }
-    clicked
+    pointed
 }
 
 fn made(ui: &mut Ui, state: &State, place: IntoRef, shot: &IntoShot, theme: &Theme, go: &mut impl FnMut(Inside)) {
     let Some(part) = shot.parts.get(shot.part()) else { return };
-    let Some(index) = place.index else {
-        let text = "F11 opens the first number of this part and shows what made it; a click opens any. F10 goes to the next part.";
+    let Some(index) = shot.of.index else {
+        let text = "Point at a number to see what made it; a click keeps it there. F11 opens the first one. F10 goes to the next part.";
         ui.label(RichText::new(text).color(theme.dim));
         return;
     };
     let name = format!("{}{}", part.name, index_text(&part.tensor, index));
     Frame::new().fill(theme.card).corner_radius(4).inner_margin(Margin::same(10)).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        ui.label(RichText::new(name).font(theme::bold(12.0)).color(theme.text));
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(name).font(theme::bold(12.0)).color(theme.text));
+            if state.peek == Some(shot.of) {
+                let text = RichText::new("under the pointer; a click keeps it").font(theme::sans(10.5));
+                ui.add(egui::Label::new(text.color(theme.dim)).truncate());
+            }
+        });
         match &shot.made {
             Some(Ok(e)) => {
                 if let Some(p) = &e.picture {
                     let called = |of: Origin| e.terms.iter().flat_map(|t| &t.factors).find(|f| f.of == of);
                     let name = |of| called(of).map_or("", |f| f.label.split('[').next().unwrap_or_default());
-                    patches(ui, p, [name(p.patch), name(p.kernel)]);
+                    let chosen = matches!(e.joined, Joined::Function(_)).then_some(e.total);
+                    patches(ui, p, [name(p.patch), p.kernel.map_or("", name)], chosen);
                 }
                 if let Some(to) = terms(ui, place.node, e, state) {
                     go(Inside::Follow(to));
