@@ -47,6 +47,31 @@ pub fn score(query: &str, text: &str) -> Option<i32> {
     Some(total * 4 - text.len() as i32 / 4)
 }
 
+/// A word without what its form adds: *rates* and *rate* begin alike, so do *saving* and *save*.
+fn stem(word: &str) -> String {
+    let word = word.to_lowercase();
+    let cut = ["ings", "ing", "es", "ed", "s", "e"].into_iter().filter_map(|end| word.strip_suffix(end));
+    let short = cut.filter(|rest| rest.chars().count() >= 3).next();
+    short.map_or_else(|| word.clone(), str::to_owned)
+}
+
+/// How well the words of `query` fit in any form those of `text`; `None` if one does not begin like any of them.
+fn words(query: &str, text: &str) -> Option<i32> {
+    let text = text.to_lowercase();
+    let theirs = || text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+    let all = query.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(stem);
+    all.map(|own| theirs().any(|w| w.starts_with(&own)).then(|| 8 * own.chars().count() as i32 - 2)).sum()
+}
+
+/// How well a command fits: by the letters of its name, by the words of its name in any form, or else by those of what is
+/// said about it.
+fn fit(query: &str, info: &ActionInfo) -> Option<i32> {
+    let whole = format!("{} {} {}", info.menu.label(), info.label, info.tooltip);
+    let length = info.label.chars().count() as i32 / 4;
+    let letters = score(query, info.label);
+    letters.max(words(query, info.label).map(|w| 4 * w - length)).or_else(|| words(query, &whole).map(|w| w - length))
+}
+
 /// Moves `chosen` with the arrow and page keys inside a list of `count`, taking those keys from the text field.
 pub fn arrows(ctx: &Context, chosen: &mut usize, count: usize) -> bool {
     let mut moved = false;
@@ -73,7 +98,7 @@ impl CommandPalette {
         let mut found: Vec<(i32, &ActionInfo)> = shortcuts::all()
             .iter()
             .filter(|i| !matches!((i.make)(), Action::ShowPalette))
-            .filter_map(|i| score(&self.query, i.label).map(|s| (s, i)))
+            .filter_map(|i| fit(&self.query, i).map(|s| (s, i)))
             .collect();
         if !self.query.trim().is_empty() {
             found.sort_by_key(|(s, _)| -s);
@@ -115,7 +140,7 @@ impl CommandPalette {
                 }
             });
             if found.is_empty() {
-                ui.label(RichText::new("No command has these letters.").color(theme.dim));
+                ui.label(RichText::new("No command has these letters or words.").color(theme.dim));
             }
             if let Some(info) = found.get(self.chosen) {
                 ui.separator();
@@ -143,6 +168,19 @@ mod tests {
         assert!(score("", "Undo").is_some());
         let mut palette = CommandPalette { query: "undo".to_owned(), chosen: 0 };
         assert_eq!(palette.found()[0].label, "Undo");
+        // Other forms of the words, and words of what is said about a command.
+        for (query, label) in [
+            ("rates", "Learning-rate range"),
+            ("learning rates", "Learning-rate range"),
+            ("saving", "Save"),
+            ("zooming in", "Zoom in"),
+            ("surfaces", "Loss surface"),
+            ("conditions", "Stops"),
+            ("grad_fn", "Autograd"),
+        ] {
+            palette.query = query.to_owned();
+            assert_eq!(palette.found().first().map(|i| i.label), Some(label), "{query}");
+        }
         palette.query = "zzz".to_owned();
         assert!(palette.found().is_empty());
     }

@@ -94,3 +94,17 @@ fn a_weight_is_frozen_and_trained_in_its_own_way_from_the_inspector() {
     assert_eq!(tuning(&h, "bias").weight_decay, Some(0.0), "a decay of its own, none");
     assert!(h.query_by_label("bias learning rate factor").is_some() && h.query_by_label("bias weight decay").is_some());
 }
+
+#[test]
+fn the_loss_surface_is_seen_in_a_small_window() {
+    let mut h = window(Some("projects/spirals.ron"));
+    h.set_size(egui::vec2(1280.0, 720.0));
+    h.state_mut().push(chainrule::ui::action::Action::ShowPanel(chainrule::ui::panel::PanelId::Surface));
+    settle(&mut h);
+    h.get_by_label("Compute").click_accesskit();
+    until(&mut h, "the surface", |s| s.surface.as_ref().is_some_and(|s| s.done() == s.size * s.size));
+    settle(&mut h);
+    let picture = h.get_by_label("loss surface").rect();
+    let seen = picture.intersect(h.ctx.content_rect());
+    assert!(seen.height() >= 110.0, "only {seen} of {picture} is seen");
+}

@@ -8,13 +8,17 @@ use crate::ui::panel::nothing;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme, mix};
 use egui::{
-    Align2, Color32, ColorImage, ComboBox, DragValue, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, TextureHandle,
-    TextureOptions, Ui, pos2, vec2,
+    Align2, Color32, ColorImage, ComboBox, DragValue, Label, Pos2, Rect, RichText, ScrollArea, Sense, Shape, Stroke,
+    StrokeKind, TextureHandle, TextureOptions, Ui, pos2, vec2,
 };
 use std::time::Duration;
 
 /// Points along each side of the grid.
 const SIZE: usize = 41;
+/// The picture is at least so high and wide, where there is room.
+const LEAST: f32 = 110.0;
+/// In a panel lower than this the axes are chosen below the picture.
+const LOW: f32 = 300.0;
 /// Lines of equal loss.
 const LEVELS: usize = 12;
 
@@ -58,13 +62,35 @@ impl SurfacePanel {
         if choices.iter().map(|c| c.2).sum::<usize>() < 2 {
             return nothing(ui, "The loss over two weights, once the network has two.");
         }
-        self.controls(ui, state, &choices, actions);
-        let Some(surface) = state.snapshot.as_ref().and_then(|s| s.surface.clone()) else {
-            let text = "The loss as a surface over two weights, all others as they are now, or along two random \
-                        directions through all of them. Compute begins; the run may go on meanwhile.";
-            return nothing(ui, text);
+        // What does not fit is scrolled to rather than cut.
+        ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.all(ui, state, &choices, actions));
+    }
+
+    fn all(
+        &mut self,
+        ui: &mut Ui,
+        state: &State,
+        choices: &[(String, WeightElement, usize)],
+        actions: &mut Vec<Action>,
+    ) {
+        let surface = state.snapshot.as_ref().and_then(|s| s.surface.clone());
+        let low = ui.available_height() < LOW && surface.is_some();
+        self.controls(ui, state, choices, actions);
+        if !low {
+            self.elements(ui, choices);
+        }
+        let Some(surface) = surface else {
+            let text = "Compute draws the loss over two weights, all others as they are now, or along two random directions \
+                        through all of them. The run may go on meanwhile.";
+            let theme = Theme::of(ui.ctx());
+            let text = RichText::new(text).font(theme::sans(12.0)).color(theme.dim);
+            ui.label(text);
+            return;
         };
         self.draw(ui, &surface);
+        if low {
+            self.elements(ui, choices);
+        }
     }
 
     fn controls(
@@ -117,6 +143,10 @@ impl SurfacePanel {
                 actions.push(Action::Want(Want { surface, ..state.want.clone() }));
             }
         });
+    }
+
+    /// The weights that the axes stand for.
+    fn elements(&mut self, ui: &mut Ui, choices: &[(String, WeightElement, usize)]) {
         if !self.random {
             for (name, axis) in ["x", "y"].into_iter().zip(&mut self.axes) {
                 if let Some(axis) = axis {
@@ -141,9 +171,11 @@ impl SurfacePanel {
         }
         let Some(picture) = &self.picture else { return };
         let progress = if done < all { format!("   {} %", done * 100 / all) } else { String::new() };
-        ui.weak(format!("mean loss of {} training samples{progress}", surface.samples));
+        let text = format!("mean loss of {} training samples{progress}", surface.samples);
+        ui.add(Label::new(RichText::new(text).font(theme::sans(12.0)).color(theme.dim)).truncate());
         let free = ui.available_rect_before_wrap();
-        let side = (free.width() - 130.0).min(free.height() - 36.0).max(60.0);
+        let side = (free.width() - 130.0).min((free.height() - 36.0).max(LEAST)).max(60.0);
+        let free = Rect::from_min_size(free.min, vec2(free.width(), free.height().max(side + 36.0)));
         let rect = Rect::from_min_size(free.min + vec2(52.0, 2.0), vec2(side.max(free.width().min(side)), side));
         let response = ui.allocate_rect(free, Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "loss surface"));
