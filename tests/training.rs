@@ -17,6 +17,8 @@ use std::time::Duration;
 mod rates;
 #[path = "training/timeline.rs"]
 mod timeline;
+#[path = "training/tuning.rs"]
+mod tuning;
 
 fn golden(name: &str) -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden").join(name);

@@ -6,6 +6,7 @@
 //! it: its loss curve stays as a ghost.
 
 use crate::engine::Instruction;
+use crate::graph::Graph;
 use crate::ops::Precision;
 use crate::train::record::{Ghost, Record};
 use crate::train::session::{Checkpoint, Session, group};
@@ -138,6 +139,35 @@ impl<S: Precision> Timeline<S> {
         session.steps() >= self.end && self.touched == self.marks.len()
     }
 
+    /// Trains the weights as in `graph` from the present place on, see [`Touch::Tune`]. A batch whose weights are being
+    /// moved, or with numbers changed by hand, is finished first.
+    pub fn tune(&mut self, session: &mut Session<S>, graph: &Arc<Graph>) {
+        let touch = Touch::Tune(Arc::clone(graph));
+        if touch.is_quiet(session) {
+            return self.change(session, touch);
+        }
+        let here = place(session);
+        let tunes = |m: &Mark| matches!(m.touch, Touch::Tune(_));
+        let numbers = |m: &Mark| m.place.0 == here.0 && m.place.1 > 0 && !tunes(m);
+        if here.1 > 0 && (session.updating() || self.marks[..self.touched].iter().any(numbers)) {
+            self.step(session);
+        }
+        let mark =
+            self.marks.last().filter(|m| m.place == place(session) && tunes(m) && self.touched == self.marks.len());
+        // But for the number.
+        let what = |words: &str| words.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned();
+        // A value that is dragged is one change.
+        if let (Some(Mark { words: Some(words), .. }), Some(new)) = (mark, session.retuning(graph))
+            && what(words) == what(&new)
+        {
+            self.marks.pop();
+            self.touched -= 1;
+            self.kept.retain(|c| c.touched <= self.touched);
+            self.bytes = self.kept.iter().map(|c| c.state.bytes()).sum();
+        }
+        self.change(session, touch);
+    }
+
     /// Whether something was changed by hand in the midst of the batch after `step` batches, up to the present place.
     pub(in crate::train) fn changed_within(&self, step: u64) -> bool {
         self.marks[..self.touched].iter().any(|m| m.place.0 == step && m.place.1 > 0)
@@ -233,7 +263,20 @@ impl<S: Precision> Timeline<S> {
     /// Takes the session back by one instruction, or to the start of the phase, batch or epoch, or of the one before if
     /// it is there already. Returns whether it could.
     pub fn back(&mut self, session: &mut Session<S>, by: Granularity) -> bool {
-        let (step, cursor) = place(session);
+        let (mut step, mut cursor) = place(session);
+        // With another weight frozen a batch has other updates: then its program is seen when it is there.
+        let tuned = self.marks.iter().any(|m| matches!(m.touch, Touch::Tune(_)));
+        if tuned && cursor == 0 && step > 0 && matches!(by, Granularity::Node | Granularity::Phase) {
+            // Up to the first update all have the same instructions, and past it they stay as they are.
+            let updates = session.current().0.first_update();
+            if !self.seek(session, step - 1, updates.saturating_sub(1)) {
+                return false;
+            }
+            if session.program().len() > updates && !self.seek(session, step - 1, updates) {
+                return false;
+            }
+            (step, cursor) = (step - 1, session.program().len());
+        }
         let program = session.program();
         // The batch before may be of another size, but every batch has the same instructions.
         let before = match (cursor, step) {

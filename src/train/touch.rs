@@ -1,14 +1,17 @@
 //! What can be changed by hand in a run, as values, so that a replay makes the same change at the same place.
 
-use crate::graph::NodeId;
+use crate::graph::{Graph, NodeId};
 use crate::ops::Precision;
 use crate::train::{Poke, Session, TrainConfig};
+use std::sync::Arc;
 
 /// A change by hand.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Touch {
     /// Other settings of the optimiser, the schedule, the limits.
     Settings(Box<TrainConfig>),
+    /// Weights are trained as in this graph, which computes the same: other rates, other decays, frozen or not.
+    Tune(Arc<Graph>),
     /// One element of a weight.
     Weight {
         /// Whose.
@@ -39,6 +42,10 @@ impl Touch {
                 s.set_config(config.as_ref().clone());
                 words
             }
+            Touch::Tune(graph) => {
+                let words = s.retuning(graph);
+                s.retune(graph).ok().and(words)
+            }
             Touch::Weight { node, name, element, value } => {
                 let label = s.graph().node(*node).map_or("?", |n| n.name.as_str());
                 let words = format!("{label}.{name}[{element}] = {value}");
@@ -60,7 +67,11 @@ impl Touch {
 
     /// Whether the numbers of the run stay as they are: only its end is decided otherwise.
     pub fn is_quiet<S: Precision>(&self, s: &Session<S>) -> bool {
-        matches!(self, Touch::Settings(new) if difference(s.config(), new).is_none())
+        match self {
+            Touch::Settings(new) => difference(s.config(), new).is_none(),
+            Touch::Tune(graph) => s.tuned_as(graph),
+            _ => false,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A network with dropout and batch normalisation, trained by Adam with momentum and a schedule that follows the loss.
-const MLP: &str = r#"(
+pub(super) const MLP: &str = r#"(
   format_version: 1,
   nodes: [
     (id: 1, kind: "input", name: "x", at: (0.0, 0.0)),
@@ -38,16 +38,16 @@ const MLP: &str = r#"(
   train: (optimizer: Adam(lr: 0.02), batch_size: 10, seed: 3, epochs: 0, schedule: Plateau(patience: 1)),
 )"#;
 
-fn mlp() -> Session<f32> {
+pub(super) fn mlp() -> Session<f32> {
     let d = parse(MLP).expect("it reads").document;
     let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
     Session::new(Arc::new(d.graph), data, d.train).expect("it can run")
 }
 
 /// Everything of a session: weights, place, rate, curves' ends, and the tensors of the present or the latest batch.
-type Whole = (Vec<u32>, u64, usize, u64, usize, Vec<Option<Vec<u32>>>);
+pub(super) type Whole = (Vec<u32>, u64, usize, u64, usize, Vec<Option<Vec<u32>>>);
 
-fn whole(s: &Session<f32>) -> Whole {
+pub(super) fn whole(s: &Session<f32>) -> Whole {
     let (plan, pass) = s.current();
     let seen = |v: Option<View<f32>>| v.map(|v| v.data.iter().map(|x| x.to_bits()).collect());
     let tensors = s.graph().nodes().flat_map(|n| [seen(pass.value(plan, n.id)), seen(pass.grad(plan, n.id))]);
@@ -55,7 +55,7 @@ fn whole(s: &Session<f32>) -> Whole {
     (weights, step, cursor, s.rate().to_bits(), s.epoch(), tensors.collect())
 }
 
-fn place(s: &Session<f32>) -> (u64, usize) {
+pub(super) fn place(s: &Session<f32>) -> (u64, usize) {
     (s.steps(), if s.at_rest() { 0 } else { s.cursor() })
 }
 

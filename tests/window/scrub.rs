@@ -3,6 +3,7 @@
 use super::{press, settle, until, window};
 use chainrule::train::Snapshot;
 use chainrule::ui::app::App;
+use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
@@ -93,4 +94,24 @@ fn enter_on_the_tape_runs_to_the_instruction_and_back_before_it() {
     let back = until(&mut h, "the hidden layer", |s| s.cursor < there.cursor);
     assert_eq!(back.program[..=back.cursor].len(), back.cursor + 1);
     assert_eq!(h.state().state().graph().node(back.program[back.cursor].node).map(|n| n.name.as_str()), Some("hidden"));
+}
+
+#[test]
+fn freezing_a_weight_is_an_event_of_the_record_and_not_its_end() {
+    let mut h = window(Some("projects/xor.ron"));
+    for step in 1..=3 {
+        press(&mut h, Modifiers::NONE, Key::K);
+        until(&mut h, "a batch", |s| s.step == step);
+    }
+    let layer = h.state().state().graph().nodes().find(|n| n.kind == "linear").expect("a layer").name.clone();
+    h.get_by_label(&format!("node {layer}")).click();
+    settle(&mut h);
+    h.get_by_role_and_label(Role::CheckBox, "weight requires grad").click();
+    let words = format!("{layer}.weight frozen");
+    let frozen = until(&mut h, "the frozen weight", |s| s.record.marks.iter().any(|m| m.1 == words));
+    assert_eq!((frozen.record.from, frozen.step), (0, 3), "the record stays");
+    press(&mut h, Modifiers::NONE, Key::J);
+    press(&mut h, Modifiers::NONE, Key::J);
+    let earlier = until(&mut h, "two batches back", |s| s.step == 1 && s.record.goal.is_none());
+    assert!(earlier.program.len() > frozen.program.len(), "there it is trained");
 }

@@ -1,5 +1,6 @@
 //! The state of a run between two batches, and the way back to it.
 
+use crate::graph::Graph;
 use crate::ops::Precision;
 use crate::train::schedule::Pace;
 use crate::train::watch::Watch;
@@ -17,6 +18,8 @@ pub(in crate::train) struct Checkpoint<S> {
     pace: Pace,
     watch: Watch<S>,
     config: Arc<TrainConfig>,
+    /// For how the weights are trained.
+    graph: Arc<Graph>,
     epoch: usize,
     batch: usize,
     step: u64,
@@ -51,6 +54,7 @@ impl<S: Precision> Session<S> {
             pace: self.pace.clone(),
             watch: self.watch.clone(),
             config: Arc::clone(&self.config),
+            graph: Arc::clone(&self.graph),
             epoch: self.epoch,
             batch: self.batch,
             step: self.step,
@@ -69,6 +73,10 @@ impl<S: Precision> Session<S> {
         self.config = Arc::clone(&c.config);
         (self.epoch, self.batch, self.step, self.sum) = (c.epoch, c.batch, c.step, c.sum);
         self.forget_batch();
+        if !Arc::ptr_eq(&self.graph, &c.graph) {
+            // It had a program before, and has room for it again.
+            _ = self.retune(&c.graph);
+        }
         if let Some((grads, sum)) = &c.grads {
             self.weights.grads.copy_from_slice(grads);
             self.ledger.sum = *sum;

@@ -33,10 +33,26 @@ impl<S: Precision> Session<S> {
         let ends = self.batch + 1 >= self.batches();
         let lean = lean && !self.looks_after(self.step + 1) && !ends && !self.stops.armed() && !self.begun;
         self.pass.set_lean(lean);
+        if !self.begun {
+            self.lean = lean;
+        }
         if let Some((_, pass)) = &mut self.last {
             pass.set_lean(false);
         }
         lean
+    }
+
+    /// Whether numbers of the batch shown were left out, see [`Session::set_lean`].
+    pub(in crate::train) fn lacks(&self) -> bool {
+        let (plan, pass) = self.current();
+        let backward = if self.begun { pass.cursor() > plan.forward_len() } else { pass.cursor() > 0 };
+        self.lean && !self.short && backward
+    }
+
+    /// The program has changed: breakpoints are looked up in it anew.
+    pub(super) fn rearm(&mut self) {
+        let scope = Scope::new(&self.graph, &self.inference, Own::Nothing);
+        self.stops.arm(&scope, self.plan.program());
     }
 
     /// Whether a breakpoint is on.

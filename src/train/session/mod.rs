@@ -8,6 +8,7 @@ mod halt;
 mod ledger;
 mod probe;
 mod range;
+mod retune;
 mod vitals;
 mod whatif;
 mod why;
@@ -133,6 +134,8 @@ pub struct Session<S> {
     watched: bool,
     before: Option<Before<S>>,
     stops: Live,
+    /// Whether the latest batch leaves out gradients that reach no trained weight.
+    lean: bool,
 }
 
 impl<S: Precision> Session<S> {
@@ -249,6 +252,7 @@ impl<S: Precision> Session<S> {
             watched: false,
             before: None,
             stops: Live::default(),
+            lean: false,
         };
         session.order.shuffle(0);
         session.moves.set_limits(session.config.limits);

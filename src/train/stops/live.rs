@@ -180,7 +180,8 @@ impl Live {
         }
     }
 
-    fn arm(&mut self, scope: &Scope, program: &[Instruction]) {
+    /// Looks breakpoints up in a program.
+    pub fn arm(&mut self, scope: &Scope, program: &[Instruction]) {
         let mut entries = Vec::new();
         for (k, b) in self.stops.breakpoints.iter().enumerate() {
             match place(b, scope, program) {

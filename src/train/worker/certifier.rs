@@ -17,13 +17,14 @@ const REST: u32 = 40;
 /// The longest rest.
 const LONGEST: Duration = Duration::from_millis(400);
 
-/// What to certify.
+/// What to certify. Without nodes it only ends what was begun before.
+#[derive(Default)]
 pub(super) struct Job {
     pub revision: u64,
     pub step: u64,
     pub round: u64,
     pub nodes: Vec<NodeId>,
-    pub probe: Probe,
+    pub probe: Option<Probe>,
 }
 
 /// Where the latest certificates are put; newest wins.
@@ -59,6 +60,10 @@ impl Certifier {
         if let Some(jobs) = &self.jobs {
             _ = jobs.send(job);
         }
+    }
+    /// Breaks off what was begun.
+    pub fn stop(&self) {
+        self.send(Job::default());
     }
     /// Says whether training runs.
     pub fn set_busy(&self, busy: bool) {
@@ -101,7 +106,7 @@ impl Desk {
         let Job { revision, step, round, nodes, probe } = job;
         let mut done = Certified { revision, step, ..Certified::default() };
         let began = Instant::now();
-        let Ok(probed) = probe.run(false) else { return Ok(()) };
+        let Some(Ok(probed)) = probe.map(|p| p.run(false)) else { return Ok(()) };
         self.rest(began.elapsed())?;
         for id in nodes {
             let began = Instant::now();

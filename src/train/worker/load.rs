@@ -21,6 +21,9 @@ impl Trainer {
         weights: Option<WeightMap>,
         fresh: bool,
     ) {
+        if weights.is_none() && !fresh && self.retune(revision, &graph, data.as_ref(), &config) {
+            return;
+        }
         let kept = if fresh || weights.is_some() { None } else { self.keep() };
         // Another way to train a weight leaves the run as it is.
         let same = self.session.as_ref().is_some_and(|s| s.graph().computes_as(&graph) && *s.config() == config);
@@ -30,7 +33,7 @@ impl Trainer {
         self.session = None;
         self.rates = None;
         self.revision = revision;
-        self.config = config.clone();
+        (self.config, self.graph) = (config.clone(), Some(Arc::clone(&graph)));
         self.base = 0;
         self.slow = Slow::default();
         self.reported_bad = false;
@@ -60,6 +63,24 @@ impl Trainer {
                 self.notify(Notice::Failed { revision, diagnostics, message });
             }
         }
+    }
+
+    /// If the document is the present one but for how weights are trained, the run goes on with that: an event of the
+    /// record. Returns whether it is.
+    fn retune(&mut self, revision: u64, graph: &Arc<Graph>, data: Option<&Arc<Dataset>>, config: &TrainConfig) -> bool {
+        let Some(s) = &mut self.session else { return false };
+        let known = match (s.data(), data) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        if !known || self.config != *config || !s.graph().computes_as(graph) {
+            return false;
+        }
+        self.timeline.tune(s, graph);
+        (self.revision, self.graph) = (revision, Some(Arc::clone(graph)));
+        self.reported_bad = false;
+        self.slow.at = None;
+        true
     }
 
     /// The weights and the run as they are saved: where the present batch began, and how far it has come.

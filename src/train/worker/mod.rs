@@ -128,6 +128,8 @@ pub enum Command {
     Resume(Arc<RunState>),
     /// Certify all gradients anew, on other elements.
     Certify,
+    /// Whether gradients are certified in the background without being asked; they are at first.
+    Certifying(bool),
     /// End the thread.
     Shutdown,
 }

@@ -6,6 +6,7 @@ use super::probe::Probe;
 use super::publish::Slow;
 use super::{Command, Granularity, Notice, Speed};
 use crate::engine::WeightMap;
+use crate::graph::Graph;
 use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
 use crate::train::session::group;
@@ -38,10 +39,14 @@ pub(super) struct Trainer {
     pub(super) keep_at: Instant,
     /// The place that the session is on its way to, and when it goes on.
     pub(super) goal: Option<((u64, usize), Instant)>,
+    /// The graph of the document; inside the record the session trains the weights as at its place.
+    pub(super) graph: Option<Arc<Graph>>,
     /// The settings of the document; inside the record the session has those of its place.
     pub(super) config: TrainConfig,
     pub(super) revision: u64,
     pub(super) running: bool,
+    /// Whether it runs on only to the end of a batch of which nothing is left out.
+    pub(super) stopping: bool,
     /// Epochs done at the latest stop at the limit; the limit counts from there.
     pub(super) base: usize,
     /// When the present run began.
@@ -60,6 +65,8 @@ pub(super) struct Trainer {
     pub(super) clocked: Instant,
     pub(super) probe: Probe,
     certifier: Certifier,
+    /// Whether gradients are certified unasked.
+    certifies: bool,
     /// Revision, batch, time and number of the latest request for certificates.
     asked: Option<(u64, u64, Instant, u64)>,
     pub(super) surface: Option<SurfaceJob>,
@@ -94,9 +101,11 @@ impl Trainer {
             kept: None,
             keep_at: now,
             goal: None,
+            graph: None,
             config: TrainConfig::default(),
             revision: 0,
             running: false,
+            stopping: false,
             base: 0,
             began: now,
             speed: Speed::Full,
@@ -111,6 +120,7 @@ impl Trainer {
             clocked: now,
             probe: Probe::default(),
             certifier,
+            certifies: true,
             asked: None,
             surface: None,
             rates: None,
@@ -183,6 +193,9 @@ impl Trainer {
 
     fn obey(&mut self, command: Command, inbox: &Receiver<Command>) {
         self.settle(&command);
+        if self.stopping && !matches!(command, Command::Want(_) | Command::Pause) {
+            self.pause();
+        }
         match command {
             Command::Load { revision, graph, data, config, weights, fresh } => {
                 self.load(revision, graph, data, config, weights, fresh);
@@ -213,7 +226,7 @@ impl Trainer {
                 self.rate = (self.due, self.session.as_ref().map_or(0, Session::steps), 0.0);
             }
             Command::Run => {}
-            Command::Pause => self.pause(),
+            Command::Pause => self.wind_up(),
             Command::Step(g) => {
                 self.pause();
                 self.step(g, inbox);
@@ -273,6 +286,12 @@ impl Trainer {
                 self.notify(Notice::Exported(weights, run.map(Arc::new), self.revision));
             }
             Command::Certify => self.certify(true),
+            Command::Certifying(on) => {
+                (self.certifies, self.asked) = (on, None);
+                if !on {
+                    self.certifier.stop();
+                }
+            }
             Command::Resume(run) => self.resume(&run),
             Command::Shutdown => {}
         }
@@ -281,7 +300,7 @@ impl Trainer {
     /// Has gradients certified if the document or the numbers have changed since, or if `asked`.
     pub(super) fn certify(&mut self, asked: bool) {
         self.certifier.set_busy(self.running);
-        let Some(s) = &self.session else { return };
+        let Some(s) = self.session.as_ref().filter(|_| asked || self.certifies) else { return };
         let (now, step) = (Instant::now(), s.steps());
         let round = match self.asked {
             _ if asked => self.asked.map_or(0, |a| a.3) + 1,
@@ -301,7 +320,7 @@ impl Trainer {
         };
         self.asked = Some((self.revision, step, now, round));
         let nodes = s.graph().nodes().map(|n| n.id).collect();
-        self.certifier.send(Job { revision: self.revision, step, round, nodes, probe: s.probe(ROWS) });
+        self.certifier.send(Job { revision: self.revision, step, round, nodes, probe: Some(s.probe(ROWS)) });
     }
 
     pub(super) fn begin_surface(&mut self) {
@@ -309,8 +328,19 @@ impl Trainer {
         self.surface = wanted.and_then(|(want, session)| SurfaceJob::begin(session, want));
     }
 
+    /// Pauses; if the present batch was not computed whole, after the next one that is, so that all its numbers can be
+    /// looked at. That is only left out where a batch takes less than a picture on the screen.
+    fn wind_up(&mut self) {
+        match &self.session {
+            Some(s) if self.running && s.lacks() && s.current().1.bad().is_none() => {
+                (self.stopping, self.due) = (true, Instant::now());
+            }
+            _ => self.pause(),
+        }
+    }
+
     pub(super) fn pause(&mut self) {
-        self.running = false;
+        (self.running, self.stopping) = (false, false);
         self.rate.2 = 0.0;
         self.slow.at = None;
         if let Some(s) = &mut self.session {
@@ -427,7 +457,7 @@ impl Trainer {
                 while start.elapsed() < SLICE && !s.halted() {
                     let (epoch, batch_began) = (s.epoch(), Instant::now());
                     // What is shown is computed whole.
-                    lean = s.set_lean(self.published.elapsed() + self.took < FRAME);
+                    lean = s.set_lean(!self.stopping && self.published.elapsed() + self.took < FRAME);
                     let timed = self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY;
                     if timed {
                         self.clocked = Instant::now();
@@ -438,7 +468,11 @@ impl Trainer {
                     });
                     self.took = batch_began.elapsed();
                     let bad = s.current().1.bad().is_some();
-                    if !whole || bad || (s.epoch() > epoch && ended(s, self.base, self.began).is_some()) {
+                    if self.stopping
+                        || !whole
+                        || bad
+                        || (s.epoch() > epoch && ended(s, self.base, self.began).is_some())
+                    {
                         break;
                     }
                 }
@@ -459,6 +493,7 @@ impl Trainer {
                 self.due = start + Duration::from_secs_f64(1.0 / n.clamp(0.05, 1e4));
             }
         }
+        let whole = s.at_rest() && !s.lacks();
         if Instant::now() >= self.keep_at {
             self.keep_at = super::travel::keep(&mut self.timeline, s);
         }
@@ -473,6 +508,9 @@ impl Trainer {
         }
         if let Some(halt) = stopped {
             self.stopped_at(halt);
+        }
+        if self.stopping && whole {
+            self.pause();
         }
         self.look_for_bad();
         let seen = self.slot.lock().unwrap_or_else(PoisonError::into_inner).is_none();

@@ -104,6 +104,9 @@ impl Trainer {
         if *s.config() != self.config {
             self.timeline.change(s, Touch::Settings(Box::new(self.config.clone())));
         }
+        if let Some(graph) = &self.graph {
+            self.timeline.tune(s, graph);
+        }
     }
 
     /// Changes the run by hand.
