@@ -169,8 +169,9 @@ fn the_worker_keeps_the_record_when_a_weight_is_frozen() {
     let there = wait(&worker, "the earlier place", |s| s.step == 10 && s.record.goal.is_none());
     assert_eq!((updates(&there), there.record.to), (updates(&before), 21));
     worker.send(Command::Run);
+    wait(&worker, "the run from there", |s| s.running && s.step > 12);
     worker.send(Command::Pause);
-    let on = wait(&worker, "the run from there", |s| s.step > 10 && !s.running);
+    let on = wait(&worker, "a pause", |s| !s.running);
     assert_eq!(updates(&on), updates(&now));
     assert_eq!((on.record.ghosts.len(), on.record.marks.last()), (1, Some(&(10, "output.weight frozen".to_owned()))));
 }

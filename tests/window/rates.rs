@@ -108,3 +108,19 @@ fn the_loss_surface_is_seen_in_a_small_window() {
     let seen = picture.intersect(h.ctx.content_rect());
     assert!(seen.height() >= 110.0, "only {seen} of {picture} is seen");
 }
+
+#[test]
+fn the_inspector_stays_as_wide_as_it_is_whatever_it_shows() {
+    let mut h = window(Some("projects/resnet.ron"));
+    h.set_size(egui::vec2(1280.0, 720.0));
+    settle(&mut h);
+    let left = |h: &Harness<'_, App>| h.get_by_label("Graph canvas").rect().right();
+    let before = left(&h);
+    let names: Vec<String> = h.state().state().graph().nodes().map(|n| n.name.clone()).collect();
+    for name in names.iter().take(8) {
+        let id = h.state().state().graph().by_name(name).expect("a node").id;
+        h.state_mut().push(chainrule::ui::action::Action::Select([id].into()));
+        settle(&mut h);
+        assert_eq!(left(&h), before, "{name} made it wider");
+    }
+}

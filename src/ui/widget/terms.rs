@@ -66,7 +66,7 @@ pub fn terms(ui: &mut Ui, node: NodeId, e: &Explanation, state: &State) -> Optio
             }
             hit
         };
-        if narrow && (term.factors.len() > 1 || term.slope.is_some()) {
+        if narrow && (term.factors.len() > 1 || term.slope.is_some()) || ui.available_width() < 230.0 {
             clicked = ui.horizontal(|ui| names(ui)).inner.or(clicked);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| result(ui, term, &theme));
         } else {
@@ -116,7 +116,8 @@ fn result(ui: &mut Ui, term: &Term, theme: &Theme) {
             ui.label(mono(digits(term.value), theme.text));
             if term.factors.len() > 1 {
                 let product: Vec<String> = term.factors.iter().map(|f| bracketed(f.value)).collect();
-                ui.label(mono(format!("{} =", product.join(" · ")), theme.dim));
+                let text = format!("{} =", product.join(" · "));
+                ui.add(Label::new(mono(text, theme.dim)).truncate());
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::ui::panel::into::hint;
 use crate::ui::panel::stops;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
-use egui::{Frame, Margin, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Frame, Margin, RichText, ScrollArea, TextEdit, Ui, UiBuilder};
 
 pub use mathematics::chain_equation;
 use tensors::Tensors;
@@ -37,6 +37,12 @@ impl Inspector {
 
     /// Draws the panel.
     pub fn ui(&mut self, ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+        // However wide something is that it shows, the panel stays as wide as the user has made it.
+        let room = ui.available_rect_before_wrap();
+        let mut inside = ui.new_child(UiBuilder::new().max_rect(room));
+        inside.shrink_clip_rect(room);
+        ui.advance_cursor_after_rect(room);
+        let ui = &mut inside;
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.set_max_width(ui.available_width() - 6.0);
             what_next(ui, state);

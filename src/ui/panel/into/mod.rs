@@ -14,7 +14,11 @@ use crate::ui::widget::formula::{coloured, formula};
 use crate::ui::widget::heat::{heat_map, index_text};
 use crate::ui::widget::patch::patches;
 use crate::ui::widget::terms::{digits, terms};
-use egui::{Align, Align2, Button, Frame, Layout, Margin, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, vec2};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{
+    Align, Align2, Button, Frame, Layout, Margin, RichText, ScrollArea, Sense, Sides, Stroke, StrokeKind, Ui, vec2,
+};
+use std::cell::Cell;
 
 /// Tensors with at most so many elements and columns are shown as numbers.
 const NUMBERS: usize = 96;
@@ -79,17 +83,18 @@ fn bar(
     go: &mut impl FnMut(Inside),
 ) {
     let name = |id| state.graph().node(id).map_or("removed", |n| n.name.as_str());
-    ui.horizontal(|ui| {
+    let wish = Cell::new(None);
+    let crumbs = |ui: &mut Ui| {
         ui.spacing_mut().item_spacing.x = 5.0;
         let crumb = |ui: &mut Ui, text: String, here: bool| {
             let colour = if here { theme.cursor } else { theme.dim };
             let text = RichText::new(text).font(theme::bold(12.0)).color(colour);
-            ui.add(Button::new(text).frame(false)).clicked() && !here
+            ui.add(Button::new(text).frame(false).truncate()).clicked() && !here
         };
         let arrow = |ui: &mut Ui| _ = ui.label(RichText::new("›").color(theme.dim));
         let batch = state.snapshot.as_ref().map_or(0, |s| s.step + u64::from(!s.at_rest));
         if crumb(ui, format!("batch {batch}"), false) {
-            go(Inside::Leave);
+            wish.set(Some(Inside::Leave));
         }
         arrow(ui);
         if !state.trail.is_empty() {
@@ -98,7 +103,7 @@ fn bar(
                 .on_hover_text("Back to the number this one was a factor of  (Shift+F11)")
                 .clicked()
             {
-                go(Inside::Out);
+                wish.set(Some(Inside::Out));
             }
             ui.label(RichText::new(format!("{} back", state.trail.len())).color(theme.dim));
             arrow(ui);
@@ -109,12 +114,12 @@ fn bar(
             format!("{} · {}", name(place.node), hint::phase_word(place.phase)),
             place.tensor.is_none() && place.index.is_none(),
         ) {
-            go(Inside::To(whole));
+            wish.set(Some(Inside::To(whole)));
         }
         if let Some(part) = shot.and_then(|s| s.parts.get(s.part())) {
             arrow(ui);
             if crumb(ui, part.name.clone(), place.index.is_none()) {
-                go(Inside::To(IntoRef { index: None, ..place }));
+                wish.set(Some(Inside::To(IntoRef { index: None, ..place })));
             }
             if let Some(i) = place.index {
                 arrow(ui);
@@ -122,22 +127,27 @@ fn bar(
                 crumb(ui, if part.tensor.shape.is_empty() { "the number".into() } else { at }, true);
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let mut button = |ui: &mut Ui, text: &str, tip: &str, how| {
-                if ui.button(text).on_hover_text(tip).clicked() {
-                    go(how);
-                }
-            };
-            button(ui, "✕", "Back to the batch", Inside::Leave);
-            button(ui, "Out ↑", "One level up  (Shift+F11)", Inside::Out);
-            let (next, deeper) = match place.index {
-                None => ("Next part →", "Opens the element: what made it"),
-                Some(_) => ("Next element →", "To where its largest factor was computed"),
-            };
-            button(ui, next, "The next one; after the last one level up  (F10). Arrows move freely.", Inside::By(1));
-            button(ui, "Into ↓", &format!("{deeper}  (F11)"), Inside::In);
-        });
-    });
+    };
+    let ways = |ui: &mut Ui| {
+        let button = |ui: &mut Ui, text: &str, tip: &str, how| {
+            if ui.button(text).on_hover_text(tip).clicked() {
+                wish.set(Some(how));
+            }
+        };
+        button(ui, "✕", "Back to the batch", Inside::Leave);
+        button(ui, "Out ↑", "One level up  (Shift+F11)", Inside::Out);
+        let (next, deeper) = match place.index {
+            None => ("Next part →", "Opens the element: what made it"),
+            Some(_) => ("Next element →", "To where its largest factor was computed"),
+        };
+        button(ui, next, "The next one; after the last one level up  (F10). Arrows move freely.", Inside::By(1));
+        button(ui, "Into ↓", &format!("{deeper}  (F11)"), Inside::In);
+    };
+    // Where it is narrow the buttons keep their place, and the way is cut.
+    Sides::new().shrink_left().truncate().show(ui, crumbs, ways);
+    if let Some(how) = wish.get() {
+        go(how);
+    }
 }
 
 fn parts(ui: &mut Ui, place: IntoRef, shot: &IntoShot, theme: &Theme, go: &mut impl FnMut(Inside)) {
@@ -157,13 +167,10 @@ fn parts(ui: &mut Ui, place: IntoRef, shot: &IntoShot, theme: &Theme, go: &mut i
         let tint = if part.tensor.is_grad { theme.gradient } else { theme.text };
         // What comes after the present part has, to the reader, not happened yet.
         let colour = if k > current { theme.dim } else { tint };
-        painter.text(
-            rect.left_top() + vec2(8.0, 9.0),
-            Align2::LEFT_CENTER,
-            format!("{}. {name}", k + 1),
-            theme::sans(12.0),
-            colour,
-        );
+        let mut job = LayoutJob::simple_singleline(format!("{}. {name}", k + 1), theme::sans(12.0), colour);
+        job.wrap = TextWrapping::truncate_at_width(rect.width() - 12.0);
+        let title = painter.layout_job(job);
+        painter.galley(rect.left_top() + vec2(8.0, 9.0 - title.size().y * 0.5), title, colour);
         let note = if part.tensor.ready { crate::tensor::shape_text(&part.tensor.shape) } else { "to come".into() };
         painter.text(rect.left_bottom() + vec2(22.0, -9.0), Align2::LEFT_CENTER, note, theme::mono(10.0), theme.dim);
         if r.on_hover_text("Arrow keys or F10 go to the next part").clicked() {
@@ -266,7 +273,7 @@ fn made(ui: &mut Ui, state: &State, place: IntoRef, shot: &IntoShot, theme: &The
         ui.horizontal(|ui| {
             ui.label(RichText::new(name).font(theme::bold(12.0)).color(theme.text));
             if state.peek == Some(shot.of) {
-                let text = RichText::new("under the pointer; a click keeps it").font(theme::sans(10.5));
+                let text = RichText::new("a click keeps it").font(theme::sans(10.5));
                 ui.add(egui::Label::new(text.color(theme.dim)).truncate());
             }
         });
