@@ -5,7 +5,7 @@ use chainrule::data::Dataset;
 use chainrule::engine::Phase;
 use chainrule::ops::Value;
 use chainrule::project::{Document, parse};
-use chainrule::train::{Optimizer, Part, Session, TrainConfig};
+use chainrule::train::{Optimizer, Part, Session, Subject, TrainConfig};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,6 +128,6 @@ fn what_is_not_kept_is_not_shown() {
         // The losses of the batch, and what lies where nothing has come since.
         assert!(seen(&blind) >= 1 && seen(&blind) < seen(&watched), "{name}");
         assert!(blind.may_go_again(true).is_err());
-        assert!(blind.why(0, u64::MAX).is_err(), "{name}");
+        assert!(blind.why(Subject::Weight(0), u64::MAX).is_err(), "{name}");
     }
 }

@@ -50,7 +50,7 @@ impl<S: Precision> Session<S> {
         let infos: Arc<[ParamInfo]> = tuned.map(|(i, tuning)| ParamInfo { tuning, ..i.clone() }).collect();
         let was = frozen(&self.weights);
         let old = std::mem::replace(&mut self.weights.infos, infos);
-        let plan = |size| Plan::new(graph, &self.inference, &self.weights, size);
+        let plan = |size| Plan::keeping(graph, &self.inference, &self.weights, size, self.keep);
         let plans = plan(self.plan.batch()).and_then(|whole| {
             let last = self.last.as_ref().map(|(short, _)| plan(short.batch())).transpose()?;
             Ok((whole, last))
@@ -79,7 +79,6 @@ impl<S: Precision> Session<S> {
             pass.end_with(plan);
         }
         self.graph = Arc::clone(graph);
-        self.scratch.clear();
         self.moves.set_tunings(self.weights.infos.iter().map(|i| i.tuning));
         if !same {
             self.start_over();
@@ -104,6 +103,7 @@ impl<S: Precision> Session<S> {
         self.pass = Pass::new(&self.plan);
         if let Some((plan, pass)) = &mut self.last {
             *pass = Pass::new(plan);
+            self.pass.take_memory(pass);
         }
     }
 }

@@ -64,6 +64,7 @@ impl<S: Precision> Session<S> {
         if !self.begun && real.cursor() == 0 {
             pass.set_draw(mix(self.config.seed, self.step));
         }
+        pass.set_lean(false);
         self.fork_on(plan, pass, added, (&x, &y), pokes, until)
     }
 
@@ -101,7 +102,6 @@ impl<S: Precision> Session<S> {
             weights.grads.copy_from_slice(real.before());
         }
         pass.set_accumulate(real.accumulates());
-        pass.set_lean(false);
         pass.rewind();
         for p in pokes {
             if let TensorRef::Weight(k) = p.of.tensor
