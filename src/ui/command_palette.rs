@@ -50,8 +50,8 @@ pub fn score(query: &str, text: &str) -> Option<i32> {
 /// A word without what its form adds: *rates* and *rate* begin alike, so do *saving* and *save*.
 fn stem(word: &str) -> String {
     let word = word.to_lowercase();
-    let cut = ["ings", "ing", "es", "ed", "s", "e"].into_iter().filter_map(|end| word.strip_suffix(end));
-    let short = cut.filter(|rest| rest.chars().count() >= 3).next();
+    let mut cut = ["ings", "ing", "es", "ed", "s", "e"].into_iter().filter_map(|end| word.strip_suffix(end));
+    let short = cut.find(|rest| rest.chars().count() >= 3);
     short.map_or_else(|| word.clone(), str::to_owned)
 }
 

@@ -8,7 +8,7 @@ use crate::ui::panel::{decade, decade_marks, nothing};
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
 use egui::{DragValue, Ui, vec2};
-use egui_plot::{HoverPosition, Legend, Line, LineStyle, Plot, PlotPoints, Points, VLine};
+use egui_plot::{GridInput, GridMark, HoverPosition, Legend, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 use std::time::Duration;
 
 /// What the panel remembers: the range and how many rates are tried in it.
@@ -107,6 +107,17 @@ fn use_rate(ui: &mut Ui, state: &State, rate: f64, actions: &mut Vec<Action>) {
     }
 }
 
+/// Whole decades, as many as their names find room: a grid line of eight points is `base_step_size` wide.
+fn rate_marks(input: GridInput) -> Vec<GridMark> {
+    let ((lo, hi), every) = (input.bounds, (10.0 * input.base_step_size).ceil());
+    if hi - lo <= 3.0 || every <= 1.0 {
+        return decade_marks(input);
+    }
+    let (first, last) = ((lo / every).ceil() as i64, (hi / every).floor() as i64);
+    let mark = |k: i64| GridMark { value: k as f64 * every, step_size: every };
+    (first..=last.min(first + 200)).map(mark).collect()
+}
+
 fn plot(ui: &mut Ui, state: &State, rates: &Rates, points: &[[f64; 2]], found: Option<f64>) {
     let theme = Theme::of(ui.ctx());
     let place = |p: &[f64; 2]| [p[0].log10(), p[1]];
@@ -120,7 +131,7 @@ fn plot(ui: &mut Ui, state: &State, rates: &Rates, points: &[[f64; 2]], found: O
         .set_margin_fraction(vec2(0.0, 0.06))
         .include_x(rates.want.from.log10())
         .include_x(rates.want.to.log10())
-        .x_grid_spacer(decade_marks)
+        .x_grid_spacer(rate_marks)
         .x_axis_formatter(|m, _| decade(m.value))
         .y_axis_formatter(|m, _| short(m.value))
         .label_formatter(|p: &HoverPosition<'_>| match p {

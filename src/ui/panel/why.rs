@@ -74,7 +74,9 @@ fn chooser(ui: &mut Ui, state: &State, theme: &Theme, actions: &mut Vec<Action>)
             if close.on_hover_text("Puts the light on the canvas out").clicked() {
                 actions.push(Action::Why(None));
             }
-            ui.add(Label::new(RichText::new("∂L/∂ from the loss, path by path").color(theme.dim)).truncate());
+            if ui.available_width() > 190.0 {
+                ui.label(RichText::new("∂L/∂ from the loss, path by path").color(theme.dim));
+            }
         }
     });
     ui.add_space(4.0);
