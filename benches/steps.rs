@@ -3,12 +3,13 @@
 //! Prints one line each: workload, threads, median and best time in µs. `benches/compare` runs it beside PyTorch.
 //! `cargo bench --bench steps [-- [--seconds S] WORKLOAD …]`
 
-use chainrule::engine::{Pass, Plan, Weights};
+use chainrule::engine::{Keep, Pass, Phase, Plan, Weights, inside};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::Value;
 use chainrule::tensor::{Dim, Shape, stream};
 use chainrule::train::{Moves, Optimizer};
 use rand::RngExt as _;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// A graph under construction: the end of the chain, and what can be put behind it.
@@ -140,23 +141,67 @@ fn workloads() -> Vec<Workload> {
     all
 }
 
-/// Times of single steps in seconds, sorted.
-fn measure(w: &Workload, seconds: f64) -> Vec<f64> {
+/// A workload on a batch in memory.
+struct Run {
+    plan: Plan,
+    pass: Pass<f32>,
+    weights: Weights<f32>,
+    moves: Moves<f32>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    flops: BTreeMap<NodeId, u64>,
+}
+
+fn prepare(w: &Workload) -> Run {
     let mut axes = vec![Dim::Batch];
     axes.extend(w.features.iter().map(|n| Dim::Fixed(*n)));
     let target = if w.classes > 0 { Shape(vec![Dim::Batch]) } else { Shape(vec![Dim::Batch, Dim::Fixed(1)]) };
     let inference = w.graph.infer(Some(&Shape(axes)), Some(&target));
     assert!(inference.runnable(), "{}: {:?}", w.name, inference.diagnostics);
-    let mut weights = Weights::<f32>::init(&w.graph, &inference, 0);
-    let plan = Plan::new(&w.graph, &inference, &weights, w.batch).expect("a plan");
-    let mut pass = Pass::new(&plan);
-    // As training at full speed does; PyTorch computes no gradient of the data either.
-    pass.set_lean(true);
-    let mut moves = Moves::new(&w.rule, weights.values.len(), weights.infos.len());
+    let weights = Weights::<f32>::init(&w.graph, &inference, 0);
+    // As training without a window does; PyTorch computes no gradient of the data either, and frees what it has used.
+    let plan = Plan::keeping(&w.graph, &inference, &weights, w.batch, Keep::Needed).expect("a plan");
+    let pass = Pass::new(&plan);
+    let moves = Moves::new(&w.rule, weights.values.len(), weights.infos.len());
     let mut rng = stream(1, 0);
     let len = w.batch * w.features.iter().product::<usize>();
     let x: Vec<f32> = (0..len).map(|_| rng.random_range(-1.7f32..1.7)).collect();
     let y: Vec<f32> = (0..w.batch).map(|_| rng.random_range(0..w.classes.max(2)) as f32).collect();
+    let flops = inference.nodes.iter().map(|(id, n)| (*id, n.flops * w.batch as u64)).collect();
+    Run { plan, pass, weights, moves, x, y, flops }
+}
+
+/// The time of every kind of instruction at every node, the longest first, with the rate of its multiplications.
+fn profile(w: &Workload, seconds: f64) {
+    let Run { plan, mut pass, mut weights, mut moves, x, y, flops } = prepare(w);
+    let mut best = vec![f64::INFINITY; plan.program().len()];
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs_f64(seconds) {
+        pass.rewind();
+        for best in &mut best {
+            let at = Instant::now();
+            pass.advance(&plan, &mut weights, &x, &y, &mut moves);
+            *best = best.min(at.elapsed().as_secs_f64());
+        }
+    }
+    let total: f64 = best.iter().sum();
+    println!("{} {:.1} us", w.name, total * 1e6);
+    let mut order: Vec<_> = plan.program().iter().zip(best).collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (i, time) in order {
+        let name = w.graph.node(i.node).map_or("", |n| &n.name);
+        let rate = match i.phase {
+            Phase::Forward => flops[&i.node] as f64 / time * 1e-9,
+            _ => 0.0,
+        };
+        let phase = format!("{:?}", i.phase);
+        println!("  {:5.1} % {:9.2} us {phase:8} {name:24} {rate:6.1} GFLOP/s", 100.0 * time / total, time * 1e6);
+    }
+}
+
+/// Times of single steps in seconds, sorted.
+fn measure(w: &Workload, seconds: f64) -> Vec<f64> {
+    let Run { plan, mut pass, mut weights, mut moves, x, y, .. } = prepare(w);
     let mut step = || {
         pass.rewind();
         pass.run(&plan, &mut weights, &x, &y, &mut moves);
@@ -188,10 +233,16 @@ fn main() {
         let given = chosen.drain(at..chosen.len().min(at + 2)).next_back();
         seconds = given.and_then(|s| s.parse().ok()).expect("--seconds is followed by a number");
     }
+    let profiled = chosen.iter().position(|a| a == "--profile").map(|at| chosen.remove(at)).is_some();
     for threads in [1, chainrule::engine::threads()] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         for w in workloads().iter().filter(|w| chosen.is_empty() || chosen.iter().any(|c| c == w.name)) {
-            let times = pool.install(|| measure(w, seconds));
+            if profiled {
+                println!("threads {threads}");
+                pool.install(|| inside(true, || profile(w, seconds)));
+                continue;
+            }
+            let times = pool.install(|| inside(w.name != "playground", || measure(w, seconds)));
             let (median, best) = (times[times.len() / 2], times[0]);
             println!("{:12} threads {threads} median {:10.2} us best {:10.2} us", w.name, median * 1e6, best * 1e6);
         }

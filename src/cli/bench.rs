@@ -3,7 +3,7 @@
 use crate::cli::Usage;
 use crate::cli::run::load;
 use crate::cli::table::{Table, count, number};
-use crate::engine::with_threads;
+use crate::engine::{inside, with_threads};
 use crate::train::{Profile, Session, TrainConfig, bytes_text, time_text};
 use anyhow::{Result, bail};
 use std::io::Write;
@@ -60,7 +60,9 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut table = Table::new(&[">threads", ">steps/s", ">samples/s", ">median step", ">GFLOP/s"]);
     let mut profile = Profile::default();
     for threads in 1..=most {
-        let measured = with_threads(threads, || measure(&mut session, threads, args.seconds, &mut profile));
+        let busy = session.current().0.busy();
+        let steps = || measure(&mut session, threads, args.seconds, &mut profile);
+        let measured = with_threads(threads, || inside(busy, steps));
         let speed = measured.map_err(anyhow::Error::msg)??;
         table.row(vec![
             speed.threads.to_string(),

@@ -3,6 +3,7 @@
 use crate::cli::Usage;
 use crate::cli::run::{load, set_threads};
 use crate::cli::table::{Table, number};
+use crate::engine::inside;
 use crate::project::{self, Project};
 use crate::train::{Metrics, Optimizer, Part, Report, Schedule, Session, class_scores, macro_auc, macro_score};
 use anyhow::{Context, Result, bail};
@@ -135,29 +136,33 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut log = args.log.as_ref().map(|path| Log::create(path.clone())).transpose()?;
     let started = Instant::now();
     let mut progress = Progress::new(epochs, session.batches());
-    while session.epoch() < epochs {
-        let report = session.step();
-        if let Some(bad) = report.bad {
-            progress.bar.abandon();
-            let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str());
-            let why = session.birth().map_or_else(String::new, |b| b.sentence());
-            bail!(
-                "a number stopped being finite at \"{node}\" ({:?}) in epoch {}: {why}",
-                bad.phase,
-                session.epoch() + 1
-            );
+    // Threads stand by for the whole run.
+    inside(session.current().0.busy(), || -> Result<()> {
+        while session.epoch() < epochs {
+            let report = session.step();
+            if let Some(bad) = report.bad {
+                progress.bar.abandon();
+                let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str());
+                let why = session.birth().map_or_else(String::new, |b| b.sentence());
+                bail!(
+                    "a number stopped being finite at \"{node}\" ({:?}) in epoch {}: {why}",
+                    bad.phase,
+                    session.epoch() + 1
+                );
+            }
+            progress.step(&mut session, report.epoch_ended);
+            if let Some(log) = log.as_mut().filter(|_| report.epoch_ended) {
+                log.epoch(&mut session)?;
+            }
+            if report.epoch_ended && session.patience_over() {
+                break;
+            }
+            if stop.seconds > 0.0 && started.elapsed().as_secs_f64() >= stop.seconds {
+                break;
+            }
         }
-        progress.step(&mut session, report.epoch_ended);
-        if let Some(log) = log.as_mut().filter(|_| report.epoch_ended) {
-            log.epoch(&mut session)?;
-        }
-        if report.epoch_ended && session.patience_over() {
-            break;
-        }
-        if stop.seconds > 0.0 && started.elapsed().as_secs_f64() >= stop.seconds {
-            break;
-        }
-    }
+        Ok(())
+    })?;
     progress.bar.finish_and_clear();
     let mut taken = false;
     if stop.patience > 0

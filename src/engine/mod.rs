@@ -17,6 +17,7 @@ mod spans;
 mod weights;
 mod why;
 
+use crate::tensor::kernels::team::together;
 pub use certify::{Certificate, Standing, certify};
 pub use check::{Checked, gradient_check};
 pub use explain::{
@@ -50,10 +51,9 @@ pub fn with_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> Result<R
     pool.map(|p| p.install(f)).map_err(|e| format!("{n} threads cannot be started: {e}"))
 }
 
-/// Runs `f` on one of the threads of the pool if it is `busy`, so that its kernels call in the others without going
-/// through the queue that is shared with the outside: that costs microseconds and memory for each of them.
+/// Runs `f` while all threads stand by for its kernels, if it is `busy`.
 pub fn inside<R: Send>(busy: bool, f: impl FnOnce() -> R + Send) -> R {
-    if busy { rayon::join(f, || ()).0 } else { f() }
+    if busy { together(f) } else { f() }
 }
 
 /// The number of threads that kernels may use.

@@ -1,12 +1,11 @@
 //! The running of a plan: values, gradients, and how far it has come.
 
 use crate::engine::cut::Pieces;
-use crate::engine::plan::{Instruction, Phase, Plan, Source, Step};
+use crate::engine::plan::{Instruction, Keep, Phase, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Forward, Mode, Precision, Role};
 use crate::tensor::kernels::elementwise;
-use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{View, ViewMut, mix};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -152,6 +151,9 @@ impl<S: Precision> Pass<S> {
             Phase::Seed => {
                 if self.cursor == plan.forward_len() && self.keep {
                     self.before.clone_from(&weights.grads);
+                } else if self.cursor == plan.forward_len() && (self.lean || plan.keep == Keep::Needed) {
+                    // The others are written over before anyone reads them.
+                    plan.idle.iter().for_each(|r| weights.grads[r.clone()].fill(S::zero()));
                 } else if self.cursor == plan.forward_len() {
                     weights.grads.fill(S::zero());
                 }
@@ -227,7 +229,7 @@ impl<S: Precision> Pass<S> {
         let step = &plan.steps[at];
         let seed = self.seed(step);
         match step.kind.spec.role {
-            Role::Features => self.numbers[step.value.clone()].copy_from_slice(x),
+            Role::Features => elementwise::copy(x, &mut self.numbers[step.value.clone()]),
             Role::Target => self.numbers[step.value.clone()].copy_from_slice(y),
             Role::Compute | Role::Loss | Role::Penalty => {
                 // A node's buffers lie behind its weights, and penalties have none.
@@ -486,32 +488,5 @@ fn pieces<'a, S>(
 
 /// The first element that is NaN or infinite.
 fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
-    if finite(data) { None } else { data.iter().position(|x| !x.is_finite()) }
-}
-
-/// Elements from which a second thread helps to look.
-const LONG: usize = 1 << 16;
-
-/// Whether all elements are finite. The sum of `x·0` is NaN exactly if one is not.
-fn finite<S: Precision>(data: &[S]) -> bool {
-    if data.len() >= LONG {
-        let (low, high) = data.split_at(data.len() / 2);
-        let (low, high) = rayon::join(|| finite(low), || finite(high));
-        return low && high;
-    }
-    // Sums that do not wait for each other run in one vector register.
-    let probe: S = vectorised(
-        #[inline(always)]
-        || {
-            let mut lanes = [S::zero(); 16];
-            let (chunks, rest) = data.as_chunks::<16>();
-            for chunk in chunks {
-                for (lane, x) in lanes.iter_mut().zip(chunk) {
-                    *lane += *x * S::zero();
-                }
-            }
-            lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
-        },
-    );
-    probe == S::zero()
+    if elementwise::finite(data) { None } else { data.iter().position(|x| !x.is_finite()) }
 }

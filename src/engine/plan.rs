@@ -183,6 +183,8 @@ pub struct Plan {
     pub(super) saved: usize,
     /// Numbers of the buffer.
     pub(super) numbers: usize,
+    /// Where gradients of weights lie that no backward writes.
+    pub(super) idle: Vec<Range<usize>>,
     batch: usize,
     terms: Vec<(NodeId, f64)>,
     forward: usize,
@@ -234,6 +236,7 @@ impl Plan {
             grads: 0,
             saved: 0,
             numbers: 0,
+            idle: Vec::new(),
             batch,
             terms: Vec::new(),
             forward: 0,
@@ -409,6 +412,10 @@ impl Plan {
             param: Some(k),
         }));
         self.at = program.iter().map(|i| self.index[&i.node]).collect();
+        let backward = program.iter().zip(&self.at).filter(|(i, _)| i.phase == Phase::Backward);
+        let written: BTreeSet<usize> = backward.flat_map(|(_, at)| self.steps[*at].weights.iter().copied()).collect();
+        let idle = |(k, i): &(usize, &ParamInfo)| !written.contains(k) || i.tuning.frozen;
+        self.idle = self.infos.iter().enumerate().filter(idle).map(|(_, i)| i.range.clone()).collect();
         self.program = program;
     }
 

@@ -5,6 +5,7 @@
 use super::elementwise::{CHUNK, PARALLEL, cut};
 use super::scratch;
 use super::simd::vectorised;
+use super::team::pays;
 use crate::tensor::Scalar;
 
 /// A tensor N×C×L: `samples` × `channels` × `run`.
@@ -21,6 +22,25 @@ pub struct Channels {
 /// Sums kept side by side.
 const LANES: usize = 32;
 
+/// Adds `f(a, b)` to the lanes. They come and go by value, so that they stay in registers.
+#[inline(always)]
+fn add_runs<S: Scalar, const K: usize>(
+    mut lanes: [[S; LANES]; K],
+    a: &[[S; LANES]],
+    b: &[[S; LANES]],
+    f: impl Fn(S, S) -> [S; K],
+) -> [[S; LANES]; K] {
+    for (a, b) in a.iter().zip(b) {
+        for k in 0..LANES {
+            let x = f(a[k], b[k]);
+            for i in 0..K {
+                lanes[i][k] += x[i];
+            }
+        }
+    }
+    lanes
+}
+
 impl Channels {
     /// Those of a tensor of rank 2 or more.
     pub fn of(shape: &[usize]) -> Self {
@@ -31,11 +51,11 @@ impl Channels {
         self.samples * self.run
     }
     fn parallel(&self) -> bool {
-        self.count() * self.channels >= PARALLEL
+        pays(self.count() * self.channels, PARALLEL)
     }
 
-    /// The two sums of `f(a, b)` over each channel, side by side in `sums`; `of(channel, sums before)` gives its `f`.
-    fn sums<S: Scalar, F: Fn(S, S) -> [S; 2]>(
+    /// The `K` sums of `f(a, b)` over each channel, side by side in `sums`; `of(channel, sums before)` gives its `f`.
+    fn sums<S: Scalar, const K: usize, F: Fn(S, S) -> [S; K]>(
         &self,
         [a, b]: [&[S]; 2],
         sums: &mut [f64],
@@ -43,31 +63,24 @@ impl Channels {
     ) {
         let (run, step) = (self.run, self.channels * self.run);
         let several = (CHUNK / self.count().max(1)).max(1);
-        cut(self.parallel(), sums, 2 * several, |part, sums| {
-            for (k, sums) in sums.chunks_exact_mut(2).enumerate() {
+        cut(self.parallel(), sums, K * several, |part, sums| {
+            for (k, sums) in sums.chunks_exact_mut(K).enumerate() {
                 let c = part * several + k;
                 let f = of(c, sums[0]);
                 sums.fill(0.0);
                 vectorised(
                     #[inline(always)]
                     || {
-                        let mut lanes = [[S::zero(); LANES]; 2];
+                        let mut lanes = [[S::zero(); LANES]; K];
                         let mut filled = 0;
                         for n in 0..self.samples {
                             let at = n * step + c * run;
                             let ((a, a_rest), (b, b_rest)) =
                                 (a[at..][..run].as_chunks::<LANES>(), b[at..][..run].as_chunks::<LANES>());
-                            for (a, b) in a.iter().zip(b) {
-                                for k in 0..LANES {
-                                    let [x, y] = f(a[k], b[k]);
-                                    lanes[0][k] += x;
-                                    lanes[1][k] += y;
-                                }
-                            }
+                            lanes = add_runs(lanes, a, b, &f);
                             for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-                                let ([x, y], k) = (f(*a, *b), (filled + k) % LANES);
-                                lanes[0][k] += x;
-                                lanes[1][k] += y;
+                                let (x, k) = (f(*a, *b), (filled + k) % LANES);
+                                (0..K).for_each(|i| lanes[i][k] += x[i]);
                             }
                             filled += run;
                             // Short runs are added up across samples before they are folded.
@@ -75,7 +88,7 @@ impl Channels {
                                 for (sum, lanes) in sums.iter_mut().zip(&lanes) {
                                     *sum += lanes.iter().map(|x| x.to64()).sum::<f64>();
                                 }
-                                (lanes, filled) = ([[S::zero(); LANES]; 2], 0);
+                                (lanes, filled) = ([[S::zero(); LANES]; K], 0);
                             }
                         }
                     },
@@ -87,17 +100,17 @@ impl Channels {
     /// Calls `f(channel, mean, squares)` in the order of the channels; squares is the sum of squared deviations.
     pub fn moments<S: Scalar>(&self, x: &[S], mut f: impl FnMut(usize, f64, f64)) {
         let count = self.count() as f64;
-        scratch::with(4 * self.channels, |both: &mut [f64]| {
-            let (means, sums) = both.split_at_mut(2 * self.channels);
-            self.sums([x, x], means, |_, _| |x: S, _| [x, S::zero()]);
+        scratch::with(2 * self.channels, |both: &mut [f64]| {
+            let (means, sums) = both.split_at_mut(self.channels);
+            self.sums([x, x], means, |_, _| |x: S, _| [x]);
             means.iter_mut().for_each(|s| *s /= count);
             sums.copy_from_slice(means);
             self.sums([x, x], sums, |_, mean| {
                 let mean = S::of(mean);
-                move |x: S, _| [(x - mean) * (x - mean), S::zero()]
+                move |x: S, _| [(x - mean) * (x - mean)]
             });
-            for (c, (mean, s)) in means.chunks_exact(2).zip(sums.chunks_exact(2)).enumerate() {
-                f(c, mean[0], s[0]);
+            for (c, (mean, s)) in means.iter().zip(&*sums).enumerate() {
+                f(c, *mean, *s);
             }
         });
     }

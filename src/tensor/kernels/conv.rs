@@ -5,10 +5,13 @@
 //! that of the weight is a product over the places, with δ turned so that channels are neighbours.
 
 use super::elementwise::{blocks, cut, sum};
-use super::frame::Frame;
+use super::few;
+use super::frame::{Frame, copy_row};
 use super::scratch;
 use super::simd::{self, vectorised};
+use super::team::pays;
 use super::tile::{Column, LONGEST, Product, Start, WIDE};
+use super::turn::turn;
 use super::window::Axis;
 use crate::tensor::Scalar;
 use pulp::{Simd, WithSimd};
@@ -28,26 +31,28 @@ pub struct Conv {
 
 /// Multiply-adds from which a second thread pays for being woken.
 const PARALLEL: usize = 1 << 19;
+/// Parts of the batch that are computed apart.
+const TASKS: usize = 16;
 /// Parts of the batch whose weight gradients are added up apart.
 const PARTS: usize = 8;
 
 impl Conv {
     /// Input channels and output channels of one group.
-    fn per_group(&self) -> (usize, usize) {
+    pub(super) fn per_group(&self) -> (usize, usize) {
         (self.channels / self.groups, self.out_channels / self.groups)
     }
     /// Elements of a plane of the input, of one of the output, and of a window.
-    fn planes(&self) -> (usize, usize, usize) {
+    pub(super) fn planes(&self) -> (usize, usize, usize) {
         let [v, h] = &self.axes;
         (v.len * h.len, v.out * h.out, v.kernel * h.kernel)
     }
     /// Whether all threads take part in a batch of `n` samples.
-    fn parallel(&self, n: usize) -> bool {
+    pub(super) fn parallel(&self, n: usize) -> bool {
         let (_, places, area) = self.planes();
-        n > 1 && n * self.out_channels * places * self.channels / self.groups * area >= PARALLEL
+        n > 1 && pays(n * self.out_channels * places * self.channels / self.groups * area, PARALLEL)
     }
     /// Writes the shift of each tap of each channel of a group.
-    fn taps(&self, frame: &Frame, to: &mut [usize]) {
+    pub(super) fn taps(&self, frame: &Frame, to: &mut [usize]) {
         let [v, h] = &self.axes;
         let area = v.kernel * h.kernel;
         for (k, to) in to.iter_mut().enumerate() {
@@ -57,7 +62,7 @@ impl Conv {
     }
 }
 
-/// `out = x ⋆ w (+ bias)`, one task per sample.
+/// `out = x ⋆ w (+ bias)`, a task for a few samples.
 pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &mut [S]) {
     let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
     let frame = Frame::of(&c.axes);
@@ -66,24 +71,27 @@ pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &
     scratch::table(terms, |taps| {
         c.taps(&frame, taps);
         let taps = &*taps;
-        cut(c.parallel(samples), out, c.out_channels * places, |n, out| {
-            let x = &x[n * c.channels * plane..][..c.channels * plane];
+        let (size, several) = (c.out_channels * places, samples.div_ceil(TASKS));
+        cut(c.parallel(samples), out, several * size, |task, out| {
             scratch::with(ci * frame.len() + LONGEST, |source| {
-                for g in 0..c.groups {
-                    frame.fill(&x[g * ci * plane..][..ci * plane], source);
-                    let correlate = Correlate {
-                        filters: co,
-                        weights: &w[g * co * terms..],
-                        source,
-                        taps,
-                        pitch: frame.pitch,
-                        size: c.axes.map(|a| a.out),
-                        start: bias.map_or(Start::Zero, |b| Start::Rows(&b[g * co..])),
-                        plane: places,
-                        line: c.axes[1].out,
-                        step: 1,
-                    };
-                    correlate.run(&mut out[g * co * places..][..co * places]);
+                frame.clear(ci, source);
+                for (n, out) in out.chunks_exact_mut(size).enumerate().map(|(k, out)| (task * several + k, out)) {
+                    for g in 0..c.groups {
+                        frame.fill(&x[(n * c.channels + g * ci) * plane..][..ci * plane], source);
+                        let correlate = Correlate {
+                            filters: co,
+                            weights: &w[g * co * terms..],
+                            source,
+                            taps,
+                            pitch: frame.pitch,
+                            size: c.axes.map(|a| a.out),
+                            start: bias.map_or(Start::Zero, |b| Start::Rows(&b[g * co..])),
+                            plane: places,
+                            line: c.axes[1].out,
+                            step: 1,
+                        };
+                        correlate.run(&mut out[g * co * places..][..co * places]);
+                    }
                 }
             });
         });
@@ -116,25 +124,66 @@ fn reached(a: &Axis, mut f: impl FnMut(Reached)) {
     }
 }
 
+/// Calls `f` with rows of a set and those of its rows of taps that meet places there: for all rows with all taps, or for
+/// rows that meet the same taps where that leaves out much. `pitch` and `width` are those of the rows.
+fn rows_alike(
+    v: &Axis,
+    y: Reached,
+    pitch: usize,
+    width: usize,
+    f: &mut dyn FnMut(std::ops::Range<usize>, std::ops::Range<usize>),
+) {
+    let met = |row: usize| {
+        let under = |limit: usize| ahead(v, y.residue).filter(|(_, e)| e + limit <= y.from + row).count();
+        under(v.out)..under(0)
+    };
+    let each = |f: &mut dyn FnMut(std::ops::Range<usize>, std::ops::Range<usize>)| {
+        let mut row = 0;
+        while row < y.len {
+            let taps = met(row);
+            let end = (row + 1..y.len).find(|r| met(*r) != taps).unwrap_or(y.len);
+            f(row..end, taps);
+            row = end;
+        }
+    };
+    let work = |rows: usize, taps: usize| ((rows - 1) * pitch + width).div_ceil(LONGEST) * taps;
+    let (all, mut apart) = (ahead(v, y.residue).count(), 0);
+    each(&mut |rows, taps| apart += work(rows.len(), taps.len()) + 1);
+    if apart * 8 < work(y.len, all) * 7 { each(f) } else { f(0..y.len, 0..all) }
+}
+
+/// Number of sets of an axis.
+fn count_of(a: &Axis) -> usize {
+    let mut count = 0;
+    reached(a, |_| count += 1);
+    count
+}
+
 /// The taps of a set, each with how many places it is ahead.
 fn ahead(a: &Axis, residue: usize) -> impl Iterator<Item = (usize, usize)> {
     let (stride, dilation) = (a.stride, a.dilation);
     (0..a.kernel).filter(move |t| t * dilation % stride == residue).map(move |t| (t, t * dilation / stride))
 }
 
-/// ∂L/∂x from ∂L/∂out, one task per sample; of a convolution that is transposed, the forward pass. `bias`, if there is
+/// ∂L/∂x from ∂L/∂out, a task for a few samples; of a convolution that is transposed, the forward pass. `bias`, if there is
 /// one, has a number per channel of the input.
 pub fn grad_input<S: Scalar>(c: &Conv, g: &[S], w: &[S], bias: Option<&[S]>, gx: &mut [S]) {
     let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
     let [v, h] = c.axes;
     let most = c.axes.map(|a| (a.reach() - 1) / a.stride);
     let long = c.axes.map(|a| (a.len + a.padding).div_ceil(a.stride).max(a.out));
+    // Places before the first that any element is reached from.
+    let mut none = [usize::MAX; 2];
+    reached(&v, |y| none[0] = none[0].min(y.from));
+    reached(&h, |x| none[1] = none[1].min(x.from));
+    let [ny, nx] = [none[0].min(most[0]), none[1].min(most[1])];
     let frame = Frame {
         size: c.axes.map(|a| a.out),
-        before: most,
+        before: [most[0] - ny, most[1] - nx],
         stride: [1; 2],
-        rows: most[0] + long[0],
-        pitch: most[1] + long[1],
+        rows: most[0] + long[0] - ny,
+        pitch: most[1] + long[1] - nx,
+        cuts: [1; 2],
     };
     let samples = gx.len() / (c.channels * plane);
     // The taps of all sets, one set after the other, and the weights in that order: groups, sets, channels, taps.
@@ -144,51 +193,80 @@ pub fn grad_input<S: Scalar>(c: &Conv, g: &[S], w: &[S], bias: Option<&[S]>, gx:
             reached(&h, |x| f(y, x, ahead(&v, y.residue).count() * ahead(&h, x.residue).count()));
         });
     };
-    scratch::table(all, |taps| {
+    scratch::table(all + area, |table| {
         scratch::with(c.groups * ci * all, |turned| {
-            let mut at = 0;
+            // The taps of the window in the order of the sets, and in each set those of one row of all channels.
+            let (taps, order) = table.split_at_mut(all);
+            let mut first = 0;
             sets(&mut |y, x, area_of_set| {
-                let pairs = || ahead(&v, y.residue).flat_map(|a| ahead(&h, x.residue).map(move |b| (a, b)));
-                for o in 0..co {
-                    for (k, ((ky, ey), (kx, ex))) in pairs().enumerate() {
-                        let k = o * area_of_set + k;
-                        taps[at + k] = frame.at(o, y.from + most[0] - ey, x.from + most[1] - ex);
-                        for (i, turned) in turned.chunks_exact_mut(all).enumerate() {
-                            let (group, i) = (i / ci, i % ci);
-                            turned[at + k] = w[((group * co + o) * ci + i) * area + ky * h.kernel + kx];
+                let across = ahead(&h, x.residue).count();
+                for (a, (ky, ey)) in ahead(&v, y.residue).enumerate() {
+                    for (b, (kx, ex)) in ahead(&h, x.residue).enumerate() {
+                        order[first + a * across + b] = ky * h.kernel + kx;
+                        for o in 0..co {
+                            let tap = frame.at(o, y.from + most[0] - ey - ny, x.from + most[1] - ex - nx);
+                            taps[first * co + (a * co + o) * across + b] = tap;
                         }
                     }
                 }
-                at += co * area_of_set;
+                first += area_of_set;
             });
-            let (taps, turned) = (&*taps, &*turned);
-            cut(c.parallel(samples), gx, c.channels * plane, |n, gx| {
-                let g = &g[n * c.out_channels * places..][..c.out_channels * places];
-                for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
-                    gx.fill(bias.map_or(S::zero(), |b| b[i]));
-                }
+            let (taps, order) = (&*taps, &order[..first]);
+            cut(c.parallel(samples), turned, all, |row, turned| {
+                let (group, i) = (row / ci, row % ci);
+                let mut first = 0;
+                sets(&mut |_, x, area_of_set| {
+                    let across = ahead(&h, x.residue).count();
+                    let (order, turned) =
+                        (&order[first..][..area_of_set], &mut turned[first * co..][..area_of_set * co]);
+                    for (order, turned) in order.chunks_exact(across).zip(turned.chunks_exact_mut(co * across)) {
+                        for (o, turned) in turned.chunks_exact_mut(across).enumerate() {
+                            let w = &w[((group * co + o) * ci + i) * area..][..area];
+                            turned.iter_mut().zip(order).for_each(|(to, tap)| *to = w[*tap]);
+                        }
+                    }
+                    first += area_of_set;
+                });
+            });
+            let turned = &*turned;
+            // Elements between windows are in no set.
+            let all_reached = count_of(&v) == v.stride && count_of(&h) == h.stride;
+            let (size, several) = (c.channels * plane, samples.div_ceil(TASKS));
+            cut(c.parallel(samples), gx, several * size, |task, gx| {
                 scratch::with(co * frame.len() + LONGEST, |source| {
-                    for group in 0..c.groups {
-                        frame.fill(&g[group * co * places..][..co * places], source);
-                        let mut at = 0;
-                        sets(&mut |y, x, area_of_set| {
-                            let terms = co * area_of_set;
-                            let correlate = Correlate {
-                                filters: ci,
-                                weights: &turned[group * ci * all + at..],
-                                source,
-                                taps: &taps[at..][..terms],
-                                pitch: frame.pitch,
-                                size: [y.len, x.len],
-                                start: bias.map_or(Start::Zero, |b| Start::Rows(&b[group * ci..])),
-                                plane,
-                                line: v.stride * h.len,
-                                step: h.stride,
-                            };
-                            let from = group * ci * plane + y.first * h.len + x.first;
-                            correlate.run_strided(all, &mut gx[from..]);
-                            at += terms;
-                        });
+                    frame.clear(co, source);
+                    for (n, gx) in gx.chunks_exact_mut(size).enumerate().map(|(k, gx)| (task * several + k, gx)) {
+                        if !all_reached {
+                            for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
+                                gx.fill(bias.map_or(S::zero(), |b| b[i]));
+                            }
+                        }
+                        for group in 0..c.groups {
+                            let from = (n * c.out_channels + group * co) * places;
+                            frame.fill(&g[from..][..co * places], source);
+                            let mut at = 0;
+                            sets(&mut |y, x, area_of_set| {
+                                let row_of_taps = co * ahead(&h, x.residue).count();
+                                rows_alike(&v, y, frame.pitch, x.len, &mut |rows, tall| {
+                                    let (first, terms) = (at + tall.start * row_of_taps, tall.len() * row_of_taps);
+                                    let correlate = Correlate {
+                                        filters: ci,
+                                        weights: &turned[group * ci * all + first..],
+                                        source: &source[rows.start * frame.pitch..],
+                                        taps: &taps[first..][..terms],
+                                        pitch: frame.pitch,
+                                        size: [rows.len(), x.len],
+                                        start: bias.map_or(Start::Zero, |b| Start::Rows(&b[group * ci..])),
+                                        plane,
+                                        line: v.stride * h.len,
+                                        step: h.stride,
+                                    };
+                                    let from = (y.first + rows.start * v.stride) * h.len + x.first;
+                                    correlate.run_strided(all, &mut gx[group * ci * plane + from..]);
+                                });
+                                at += co * area_of_set;
+                            });
+                        }
                     }
                 });
             });
@@ -230,16 +308,21 @@ impl<S: Scalar> Correlate<'_, S> {
         scratch::with(self.filters * flat * width, |wide| {
             let stride = flat * width;
             simd::with(Along { correlate: self, row, vectors: flat, flat: true, stride, out: wide });
-            for (f, wide) in wide.chunks_exact(stride).enumerate() {
-                for (y, wide) in wide.chunks(self.pitch).take(h).enumerate() {
-                    let out = &mut out[f * self.plane + y * self.line..];
-                    if self.step == 1 {
-                        out[..w].copy_from_slice(&wide[..w]);
-                    } else {
-                        out.iter_mut().step_by(self.step).zip(&wide[..w]).for_each(|(o, x)| *o = *x);
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (f, wide) in wide.chunks_exact(stride).enumerate() {
+                        for (y, wide) in wide.chunks(self.pitch).take(h).enumerate() {
+                            let out = &mut out[f * self.plane + y * self.line..];
+                            if self.step == 1 {
+                                copy_row(&wide[..w], &mut out[..w]);
+                            } else {
+                                out.iter_mut().step_by(self.step).zip(&wide[..w]).for_each(|(o, x)| *o = *x);
+                            }
+                        }
                     }
-                }
-            }
+                },
+            );
         });
     }
 }
@@ -260,15 +343,8 @@ impl<S: Scalar> WithSimd for Along<'_, '_, S> {
     fn with_simd<A: Simd>(self, a: A) {
         let Along { correlate: c, row, vectors, flat, stride, out } = self;
         let (width, [_, w]) = (S::width::<A>(), c.size);
-        let product = Product {
-            left: c.weights,
-            row: |i| i * row,
-            along: |k| k,
-            right: c.source,
-            down: |k| c.taps[k],
-            terms: c.taps.len(),
-            start: c.start,
-        };
+        let [left, right] = [c.weights, c.source];
+        let product = Product::new(left, |i| i * row, |k| k, right, |k| c.taps[k], c.taps.len(), c.start);
         let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
         let per_row = w.div_ceil(width);
         for first in (0..vectors).step_by(wide) {
@@ -291,6 +367,9 @@ impl<S: Scalar> WithSimd for Along<'_, '_, S> {
 /// ∂L/∂w from ∂L/∂out. The batch is cut into parts; within each the samples are added in order, and then the parts.
 pub fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
     let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
+    if co <= few::MOST && places >= LONGEST {
+        return few::grad_weight(c, x, g, gw);
+    }
     let frame = Frame::of(&c.axes);
     let (terms, samples) = (ci * area, g.len() / (c.out_channels * places));
     let width = simd::width_for::<S>(co);
@@ -310,6 +389,7 @@ pub fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
             cut(parallel, sums, size, |task, sums| {
                 let (part, group) = (task / c.groups, task % c.groups);
                 scratch::with(ci * frame.len() + LONGEST, |source| {
+                    frame.clear(ci, source);
                     scratch::with(places * lanes, |turned| {
                         for n in part * several..((part + 1) * several).min(samples) {
                             let x = &x[(n * c.channels + group * ci) * plane..][..ci * plane];
@@ -345,23 +425,6 @@ pub fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
     });
 }
 
-/// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros.
-fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [S]) {
-    let places = g.len() / channels;
-    for (b, to) in to.chunks_mut(LONGEST * lanes).enumerate() {
-        let n = to.len() / lanes;
-        for o in 0..channels {
-            let g = &g[o * places + b * LONGEST..][..n];
-            for (j, x) in g.iter().enumerate() {
-                to[j * lanes + o] = *x;
-            }
-        }
-        if lanes > channels {
-            to.chunks_exact_mut(lanes).for_each(|to| to[channels..].fill(S::zero()));
-        }
-    }
-}
-
 /// The weight gradient of one sample: taps × channels, summed over places.
 struct Places<'a, S> {
     source: &'a [S],
@@ -382,15 +445,8 @@ impl<S: Scalar> WithSimd for Places<'_, S> {
         let width = S::width::<A>();
         let vectors = lanes / width;
         let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
-        let product = Product {
-            left: source,
-            row: |i| taps[i],
-            along: |q| at[q],
-            right: turned,
-            down: |q| q * lanes,
-            terms: at.len(),
-            start: if kept { Start::Kept } else { Start::Zero },
-        };
+        let start = if kept { Start::Kept } else { Start::Zero };
+        let product = Product::new(source, |i| taps[i], |q| at[q], turned, |q| q * lanes, at.len(), start);
         for first in (0..vectors).step_by(wide) {
             let mut columns = [Column::default(); WIDE];
             let own = wide.min(vectors - first);

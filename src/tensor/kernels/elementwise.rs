@@ -3,10 +3,12 @@
 //! How the work is cut depends on its length alone, so the bits of a result do not depend on the number of
 //! threads. Short work stays on the calling thread, where it needs no hand-over.
 
+use super::scratch;
+use super::simd::vectorised;
+use super::team::{Parts, pays, share};
 use crate::tensor::Scalar;
-use crate::tensor::kernels::simd::vectorised;
-use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Elements of one piece of work.
 pub(super) const CHUNK: usize = 4096;
@@ -14,6 +16,8 @@ pub(super) const CHUNK: usize = 4096;
 pub(super) const PARALLEL: usize = 64 * 1024;
 /// Elements added up one after the other before the tree of a sum begins; short, so that `f32` sums stay accurate.
 pub(super) const LEAF: usize = 512;
+/// Leaves that one thread adds up before it takes the next ones.
+const TOGETHER: usize = 16;
 /// Partial sums kept side by side; as many as fill a vector register.
 pub(super) const LANES: usize = 8;
 
@@ -30,11 +34,7 @@ pub fn map<S: Scalar>(a: &[S], out: &mut [S], f: impl Fn(S) -> S + Sync) {
             },
         );
     };
-    if out.len() < PARALLEL {
-        run(a, out);
-    } else {
-        out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).for_each(|(o, a)| run(a, o));
-    }
+    chunks(out, CHUNK, a.len(), |start, out| run(&a[start..][..out.len()], out));
 }
 
 /// `out[i] = f(a[i], b[i])`. All slices have one length.
@@ -50,12 +50,7 @@ pub fn zip<S: Scalar>(a: &[S], b: &[S], out: &mut [S], f: impl Fn(S, S) -> S + S
             },
         );
     };
-    if out.len() < PARALLEL {
-        run(a, b, out);
-    } else {
-        let parts = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK));
-        out.par_chunks_mut(CHUNK).zip(parts).for_each(|(o, (a, b))| run(a, b, o));
-    }
+    chunks(out, CHUNK, a.len(), |start, out| run(&a[start..][..out.len()], &b[start..][..out.len()], out));
 }
 
 /// Calls `f(k, block)` for each run of `len` elements of `out`; `len` must divide its length.
@@ -66,30 +61,29 @@ pub fn blocks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl Fn(usiz
         return;
     }
     debug_assert_eq!(out.len() % len, 0);
-    if work < PARALLEL {
-        out.chunks_mut(len).enumerate().for_each(|(k, block)| f(k, block));
-    } else {
-        let several = (CHUNK / (work / (out.len() / len)).max(1)).max(1);
-        out.par_chunks_mut(len * several).enumerate().for_each(|(p, part)| {
-            part.chunks_mut(len).enumerate().for_each(|(k, block)| f(p * several + k, block));
-        });
-    }
+    let several = (CHUNK / (work / (out.len() / len)).max(1)).max(1);
+    cut(pays(work, PARALLEL), out, len * several, |p, part| {
+        part.chunks_mut(len).enumerate().for_each(|(k, block)| f(p * several + k, block));
+    });
 }
 
 /// Calls `f(start, part)` for parts of `out` of up to `len` elements, on all threads where `work` pays for it; on one
 /// thread there is one part. `f` must not depend on the cut.
 pub(super) fn chunks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl Fn(usize, &mut [S]) + Sync) {
-    if work < PARALLEL {
-        f(0, out);
+    if pays(work, PARALLEL) {
+        cut(true, out, len, |k, part| f(k * len, part));
     } else {
-        out.par_chunks_mut(len).enumerate().for_each(|(k, part)| f(k * len, part));
+        f(0, out);
     }
 }
 
 /// Calls `f(p, part)` for parts of `len` elements, on all threads if wanted.
 pub(super) fn cut<S: Scalar>(parallel: bool, data: &mut [S], len: usize, f: impl Fn(usize, &mut [S]) + Sync) {
     if parallel {
-        data.par_chunks_mut(len).enumerate().for_each(|(p, part)| f(p, part));
+        let count = data.len().div_ceil(len);
+        let parts = Parts::of(data, len);
+        // SAFETY: every task has a part of its own.
+        share(count, |p| f(p, unsafe { parts.get(p) }));
     } else {
         data.chunks_mut(len).enumerate().for_each(|(p, part)| f(p, part));
     }
@@ -107,20 +101,72 @@ pub fn pieces<S: Scalar, const K: usize>(
     if n <= CHUNK {
         return f(out, a, kept);
     }
-    let middle = (n / 2).next_multiple_of(CHUNK);
-    let (out, above) = out.split_at_mut(middle);
-    let (a, a_above) = a.split_at(middle);
-    let mut kept_above: [&mut [S]; K] = std::array::from_fn(|_| &mut [][..]);
-    let mut k = 0;
-    let kept = kept.map(|b| {
-        let (low, high) = b.split_at_mut(middle.min(b.len()));
-        kept_above[k] = high;
-        k += 1;
-        low
+    let count = n.div_ceil(CHUNK);
+    scratch::with(2 * count, |sums: &mut [f64]| {
+        let parts = (Parts::of(out, CHUNK), kept.map(|b| Parts::of(b, CHUNK)), Parts::of(sums, 2));
+        let task = |k: usize| {
+            let a = &a[k * CHUNK..][..CHUNK.min(n - k * CHUNK)];
+            // SAFETY: every task has parts of its own.
+            let sums = unsafe { f(parts.0.get(k), a, parts.1.each_ref().map(|b| b.get(k))) };
+            unsafe { parts.2.get(k) }.copy_from_slice(&sums);
+        };
+        if pays(n, PARALLEL / 4) {
+            share(count, task)
+        } else {
+            (0..count).for_each(task)
+        }
+        let sums = &*sums;
+        [0, 1].map(|which| add_up(n, CHUNK, &|k| sums[2 * k + which]))
+    })
+}
+
+/// The sum of `of(k)` over pieces of `chunk` elements of `n`, in a tree: the elements are halved.
+fn add_up<T: std::ops::Add<Output = T>>(n: usize, chunk: usize, of: &impl Fn(usize) -> T) -> T {
+    fn part<T: std::ops::Add<Output = T>>(at: usize, n: usize, chunk: usize, of: &impl Fn(usize) -> T) -> T {
+        if n <= chunk {
+            return of(at);
+        }
+        let left = (n / 2).div_ceil(chunk);
+        part(at, left * chunk, chunk, of) + part(at + left, n - left * chunk, chunk, of)
+    }
+    part(0, n, chunk, of)
+}
+
+/// Whether all elements are finite. The sum of `x·0` is NaN exactly if one is not.
+pub fn finite<S: Scalar>(data: &[S]) -> bool {
+    let probe = |data: &[S]| -> bool {
+        // Sums that do not wait for each other run in one vector register.
+        let probe: S = vectorised(
+            #[inline(always)]
+            || {
+                let mut lanes = [S::zero(); 16];
+                let (chunks, rest) = data.as_chunks::<16>();
+                for chunk in chunks {
+                    for (lane, x) in lanes.iter_mut().zip(chunk) {
+                        *lane += *x * S::zero();
+                    }
+                }
+                lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
+            },
+        );
+        probe == S::zero()
+    };
+    if !pays(data.len(), PARALLEL) {
+        return probe(data);
+    }
+    let all = AtomicBool::new(true);
+    share(data.len().div_ceil(CHUNK), |k| {
+        if !probe(&data[k * CHUNK..data.len().min((k + 1) * CHUNK)]) {
+            all.store(false, Ordering::Relaxed);
+        }
     });
-    let (low, high) = (|| pieces(out, a, kept, f), || pieces(above, a_above, kept_above, f));
-    let (x, y) = if n < PARALLEL / 4 { (low(), high()) } else { rayon::join(low, high) };
-    [x[0] + y[0], x[1] + y[1]]
+    all.into_inner()
+}
+
+/// Copies numbers, many of them on all threads.
+pub fn copy<S: Scalar>(from: &[S], to: &mut [S]) {
+    assert_eq!(from.len(), to.len(), "as many numbers go as come");
+    chunks(to, CHUNK, from.len(), |start, to| to.copy_from_slice(&from[start..][..to.len()]));
 }
 
 /// `Σ f(a[i])`.
@@ -177,20 +223,18 @@ pub fn sum_rows<S: Scalar>(n: usize, width: usize, f: impl Fn(usize) -> S + Sync
 ///
 /// Halving keeps the rounding error proportional to the depth of the tree instead of the length of the sum.
 pub(super) fn sum_ranges<S: Scalar>(n: usize, chunk: usize, leaf: &(impl Fn(Range<usize>) -> S + Sync)) -> S {
-    fn part<S: Scalar>(r: Range<usize>, chunk: usize, leaf: &(impl Fn(Range<usize>) -> S + Sync)) -> S {
-        let n = r.len();
-        if n <= chunk {
-            return leaf(r);
-        }
-        let middle = r.start + (n / 2).div_ceil(chunk) * chunk;
-        let (left, right) = (r.start..middle, middle..r.end);
-        if n / chunk < PARALLEL / LEAF {
-            return part(left, chunk, leaf) + part(right, chunk, leaf);
-        }
-        let (a, b) = rayon::join(|| part(left, chunk, leaf), || part(right, chunk, leaf));
-        a + b
+    let of = |k: usize| leaf(k * chunk..n.min((k + 1) * chunk));
+    if n == 0 || n / chunk < PARALLEL / LEAF {
+        return add_up(n, chunk, &of);
     }
-    part(0..n, chunk, leaf)
+    let count = n.div_ceil(chunk);
+    scratch::with(count, |sums| {
+        cut(true, sums, TOGETHER, |p, sums| {
+            sums.iter_mut().enumerate().for_each(|(k, sum)| *sum = of(p * TOGETHER + k));
+        });
+        let sums = &*sums;
+        add_up(n, chunk, &|k| sums[k])
+    })
 }
 
 /// The sum of the lanes.

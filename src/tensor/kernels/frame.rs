@@ -1,5 +1,6 @@
 //! Planes laid out so that every tap of a sliding window is a mere shift.
 
+use super::simd::vectorised;
 use super::window::Axis;
 use crate::tensor::Scalar;
 
@@ -16,6 +17,8 @@ pub(super) struct Frame {
     pub rows: usize,
     /// Columns of one cut.
     pub pitch: usize,
+    /// Cuts that a tap lies in, the first ones of each axis.
+    pub cuts: [usize; 2],
 }
 
 impl Frame {
@@ -28,6 +31,7 @@ impl Frame {
             stride: axes.map(|a| a.stride),
             rows: long[0],
             pitch: long[1],
+            cuts: axes.map(|a| if a.dilation == 1 { a.stride.min(a.kernel) } else { a.stride }),
         }
     }
 
@@ -43,34 +47,79 @@ impl Frame {
         (cut * self.rows + y / v) * self.pitch + x / h
     }
 
-    /// Lays out the planes of `x`.
+    /// Writes the zeros for `planes` planes; those between the elements stay while planes come and go.
+    pub fn clear<S: Scalar>(&self, planes: usize, to: &mut [S]) {
+        to[..planes * self.len()].fill(S::zero());
+    }
+
+    /// Lays out the planes of `x` among zeros that are there.
     pub fn fill<S: Scalar>(&self, x: &[S], to: &mut [S]) {
-        let ([h, w], [v, s]) = (self.size, self.stride);
-        for (x, to) in x.chunks_exact(h * w).zip(to.chunks_exact_mut(self.len())) {
-            for (k, cut) in to.chunks_exact_mut(self.rows * self.pitch).enumerate() {
-                let (py, px) = (k / s, k % s);
-                // Columns of this cut that lie inside.
-                let first = self.before[1].saturating_sub(px).div_ceil(s).min(self.pitch);
-                let end = (self.before[1] + w).saturating_sub(px).div_ceil(s).clamp(first, self.pitch);
-                for (r, to) in cut.chunks_exact_mut(self.pitch).enumerate() {
-                    let y = (r * v + py).wrapping_sub(self.before[0]);
-                    if y >= h {
-                        to.fill(S::zero());
-                        continue;
-                    }
-                    to[..first].fill(S::zero());
-                    to[end..].fill(S::zero());
-                    if first == end {
-                        continue;
-                    }
-                    let from = &x[y * w + first * s + px - self.before[1]..(y + 1) * w];
-                    if s == 1 {
-                        to[first..end].copy_from_slice(&from[..end - first]);
-                    } else {
-                        to[first..end].iter_mut().zip(from.iter().step_by(s)).for_each(|(t, x)| *t = *x);
+        vectorised(
+            #[inline(always)]
+            || {
+                let ([h, w], [v, s]) = (self.size, self.stride);
+                for (x, to) in x.chunks_exact(h * w).zip(to.chunks_exact_mut(self.len())) {
+                    for (k, cut) in to.chunks_exact_mut(self.rows * self.pitch).enumerate() {
+                        let (py, px) = (k / s, k % s);
+                        if py >= self.cuts[0] || px >= self.cuts[1] {
+                            continue;
+                        }
+                        // Columns of this cut that lie inside.
+                        let first = self.before[1].saturating_sub(px).div_ceil(s).min(self.pitch);
+                        let end = (self.before[1] + w).saturating_sub(px).div_ceil(s).clamp(first, self.pitch);
+                        if first == end {
+                            continue;
+                        }
+                        for (r, to) in cut.chunks_exact_mut(self.pitch).enumerate() {
+                            let y = (r * v + py).wrapping_sub(self.before[0]);
+                            if y >= h {
+                                continue;
+                            }
+                            let from = &x[y * w + first * s + px - self.before[1]..(y + 1) * w];
+                            let to = &mut to[first..end];
+                            match s {
+                                1 => copy_row(&from[..to.len()], to),
+                                2 => thin_row::<S, 2>(from, to),
+                                _ => to.iter_mut().zip(from.iter().step_by(s)).for_each(|(t, x)| *t = *x),
+                            }
+                        }
                     }
                 }
-            }
+            },
+        );
+    }
+}
+
+/// Copies a short row, for which a call of `memcpy` takes longer than the copy.
+#[inline(always)]
+pub(super) fn copy_row<S: Scalar>(from: &[S], to: &mut [S]) {
+    #[inline(always)]
+    fn by<S: Scalar, const W: usize>(from: &[S], to: &mut [S]) -> bool {
+        let n = to.len();
+        if n < W {
+            return false;
         }
+        for (to, from) in to.as_chunks_mut::<W>().0.iter_mut().zip(from.as_chunks::<W>().0) {
+            *to = *from;
+        }
+        // What is left over is copied together with some that are there already.
+        if let (Some(to), Some(from)) = (to.last_chunk_mut::<W>(), from.last_chunk::<W>()) {
+            *to = *from;
+        }
+        true
+    }
+    let from = &from[..to.len()];
+    if !(by::<S, 16>(from, to) || by::<S, 8>(from, to) || by::<S, 4>(from, to)) {
+        to.iter_mut().zip(from).for_each(|(t, x)| *t = *x);
+    }
+}
+
+/// Copies every `STEP`th number.
+#[inline(always)]
+fn thin_row<S: Scalar, const STEP: usize>(from: &[S], to: &mut [S]) {
+    let (steps, rest) = from.as_chunks::<STEP>();
+    to.iter_mut().zip(steps).for_each(|(t, x)| *t = x[0]);
+    if let (Some(t), Some(x)) = (to.get_mut(steps.len()), rest.first()) {
+        *t = *x;
     }
 }

@@ -8,7 +8,9 @@
 use super::elementwise::cut;
 use super::scratch;
 use super::simd::{self, vectorised};
+use super::team::{Parts, pays, share};
 use super::tile::{Column, Product, Start, WIDE};
+use super::turn::{SIDE, turned};
 use crate::tensor::Scalar;
 
 /// A matrix in memory: element (i, j) is `data[i * row + j * col]`.
@@ -66,7 +68,9 @@ pub fn affine<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bia
     }
     assert!(k == 0 || (holds(a, m, k) && holds(b, k, n)), "a is m×k and b is k×n");
     if m * k * n > SMALL || k > DEEP || k == 0 {
-        return packed(m, k, n, a, b, bias, out);
+        // The side that is copied is better the smaller one.
+        let turned = k > 0 && a.col == 1 && b.row == 1 && m < n && m >= simd::width::<S>();
+        return if turned { turned_about(m, k, n, a, b, bias, out) } else { packed(m, k, n, a, b, bias, out) };
     }
     vectorised(
         #[inline(always)]
@@ -134,16 +138,26 @@ fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: O
     let width = simd::width::<S>();
     let vectors = n.div_ceil(width);
     let wide = vectors.div_ceil(vectors.div_ceil(WIDE)) * width;
-    let parallel = m * k * n >= PARALLEL;
+    let parallel = pays(m * k * n, PARALLEL);
     let rows = (m / 8).next_multiple_of(8).clamp(16, 64);
-    scratch::with(k * vectors * width, |right| {
-        cut(parallel, right, k.max(1) * wide, |p, panel| pack(b, k, p * wide, n, panel));
-        let right = &*right;
+    let start = bias.map_or(Start::Zero, Start::Places);
+    // A few rows of whole vectors are read where they lie, unless all of them fall on the same lines of the cache.
+    let direct = b.col == 1
+        && (1..=DEEP).contains(&k)
+        && n.is_multiple_of(width)
+        && !(b.row * size_of::<S>()).is_multiple_of(1024);
+    scratch::with(if direct { 0 } else { k * vectors * width }, |right| {
+        let right = if direct {
+            Right { data: b.data, panel: 1, down: Some(b.row) }
+        } else {
+            cut(parallel, right, k.max(1) * wide, |p, panel| pack(b, k, p * wide, n, panel));
+            Right { data: right, panel: k, down: None }
+        };
         cut(parallel, out, rows * n, |r, out| {
             let (first, m) = (r * rows, out.len() / n);
             let a = Mat { data: &a.data[(first * a.row).min(a.data.len())..], ..a };
             if a.col == 1 {
-                return simd::with(Rows { m, k, n, wide, a, right, bias, out });
+                return simd::with(Rows { m, k, n, wide, a, right, start, out });
             }
             scratch::with(m * k, |left| {
                 for (p, to) in left.chunks_exact_mut(m).enumerate() {
@@ -151,10 +165,72 @@ fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: O
                         *to = a.data[i * a.row + p * a.col];
                     }
                 }
-                simd::with(Rows { m, k, n, wide, a: Mat { data: left, row: 1, col: m }, right, bias, out });
+                simd::with(Rows { m, k, n, wide, a: Mat { data: left, row: 1, col: m }, right, start, out });
             });
         });
     });
+}
+
+/// As [`packed`], with the sides exchanged: the rows of `a` are copied, and blocks of columns of the result computed as
+/// rows, each by one thread, and then turned.
+fn turned_about<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: Option<&[S]>, out: &mut [S]) {
+    let width = simd::width::<S>();
+    let across = m.next_multiple_of(width);
+    let wide = across.min(2 * width);
+    let parallel = pays(m * k * n, PARALLEL);
+    let rows = (n / 16).next_multiple_of(8).clamp(16, 48);
+    let out = Parts::of(out, 1);
+    scratch::with(k * across, |right| {
+        let columns = Mat { row: a.col, col: a.row, ..a };
+        cut(parallel, right, k * wide, |p, panel| pack(columns, k, p * wide, m, panel));
+        let right = Right { data: right, panel: k, down: None };
+        let task = |r: usize| {
+            let (first, own) = (r * rows, rows.min(n - r * rows));
+            let a = Mat { data: &b.data[first * b.col..], row: b.col, col: 1 };
+            let start = bias.map_or(Start::Zero, |b| Start::Rows(&b[first..]));
+            scratch::with(own * across, |block| {
+                simd::with(Rows { m: own, k, n: across, wide, a, right, start, out: block });
+                let block = &*block;
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (i, j) in (0..own).step_by(SIDE).flat_map(|i| (0..m).step_by(SIDE).map(move |j| (i, j))) {
+                            let mut square = [[S::zero(); SIDE]; SIDE];
+                            for (k, row) in square.iter_mut().enumerate().take(own - i) {
+                                let from = &block[(i + k) * across + j..];
+                                match from.first_chunk() {
+                                    Some(all) => *row = *all,
+                                    None => row[..from.len()].copy_from_slice(from),
+                                }
+                            }
+                            let square = turned(square);
+                            for (k, row) in square.iter().enumerate().take(m - j) {
+                                let at = (j + k) * n + first + i;
+                                // SAFETY: the columns from `first` on are those of this task.
+                                let to = unsafe { out.range(at..at + SIDE.min(own - i)) };
+                                match to.first_chunk_mut() {
+                                    Some(all) => *all = *row,
+                                    None => to.copy_from_slice(&row[..to.len()]),
+                                }
+                            }
+                        }
+                    },
+                );
+            });
+        };
+        let count = n.div_ceil(rows);
+        if parallel { share(count, task) } else { (0..count).for_each(task) }
+    });
+}
+
+/// The right side of a product.
+#[derive(Clone, Copy)]
+struct Right<'a, S> {
+    data: &'a [S],
+    /// From a column at which a panel begins to where it lies.
+    panel: usize,
+    /// From one term to the next; none where that is the width of the panel.
+    down: Option<usize>,
 }
 
 /// Copies the columns of `b` from `from` on, as many as the panel has room for; those that are missing are zeros.
@@ -201,33 +277,15 @@ fn pack<S: Scalar>(b: Mat<S>, k: usize, from: usize, n: usize, panel: &mut [S]) 
     );
 }
 
-/// Side of the squares that are turned at once.
-const SIDE: usize = 8;
-
-/// The transpose, in three rounds that each interleave the rows of the halves; so written, it becomes shuffles.
-#[inline(always)]
-fn turned<S: Scalar>(mut square: [[S; SIDE]; SIDE]) -> [[S; SIDE]; SIDE] {
-    for _ in 0..3 {
-        let mut next = square;
-        for r in 0..SIDE / 2 {
-            let (a, b) = (square[r], square[r + SIDE / 2]);
-            next[2 * r] = [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]];
-            next[2 * r + 1] = [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]];
-        }
-        square = next;
-    }
-    square
-}
-
-/// Some rows of a product, the right side packed in panels of `wide` columns.
+/// Some rows of a product, in panels of `wide` columns.
 struct Rows<'a, S> {
     m: usize,
     k: usize,
     n: usize,
     wide: usize,
     a: Mat<'a, S>,
-    right: &'a [S],
-    bias: Option<&'a [S]>,
+    right: Right<'a, S>,
+    start: Start<'a, S>,
     out: &'a mut [S],
 }
 
@@ -235,7 +293,7 @@ impl<S: Scalar> pulp::WithSimd for Rows<'_, S> {
     type Output = ();
     #[inline(always)]
     fn with_simd<A: pulp::Simd>(self, simd: A) {
-        let Rows { m, k, n, wide, a, right, bias, out } = self;
+        let Rows { m, k, n, wide, a, right, start, out } = self;
         let width = S::width::<A>();
         let mut block = 0;
         loop {
@@ -247,15 +305,11 @@ impl<S: Scalar> pulp::WithSimd for Rows<'_, S> {
                     let to = from + j * width;
                     *c = Column { at: j * width, to, len: width.min(n - to) };
                 }
-                let start = match bias {
-                    _ if block > 0 => Start::Kept,
-                    Some(bias) => Start::Places(bias),
-                    None => Start::Zero,
-                };
+                let start = if block > 0 { Start::Kept } else { start };
                 let left = &a.data[block * a.col..];
-                let right = &right[from * k + block * own..];
-                let product =
-                    Product { left, row: |i| i * a.row, along: |p| p * a.col, right, down: |p| p * own, terms, start };
+                let down = right.down.unwrap_or(own);
+                let right = &right.data[from * right.panel + block * down..];
+                let product = Product::new(left, |i| i * a.row, |p| p * a.col, right, |p| p * down, terms, start);
                 product.run(simd, 0..m, &columns[..own / width], out, n);
             }
             block += terms;
@@ -273,9 +327,17 @@ mod tests {
     /// Products of every size class agree with the definition.
     #[test]
     fn agrees_with_the_definition() {
-        for (m, k, n) in
-            [(1, 1, 1), (3, 2, 4), (17, 33, 29), (70, 200, 160), (1, 1100, 50), (130, 65, 1), (100, 1030, 49)]
-        {
+        for (m, k, n) in [
+            (1, 1, 1),
+            (3, 2, 4),
+            (17, 33, 29),
+            (70, 200, 160),
+            (1, 1100, 50),
+            (130, 65, 1),
+            (100, 1030, 49),
+            (35, 60, 112),
+            (40, 70, 61),
+        ] {
             let a: Vec<f64> = (0..m * k).map(|i| ((i * 7 % 13) as f64) - 6.0).collect();
             let b: Vec<f64> = (0..k * n).map(|i| ((i * 5 % 11) as f64) - 5.0).collect();
             let bias: Vec<f64> = (0..n).map(|j| j as f64).collect();

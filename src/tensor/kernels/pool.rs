@@ -4,9 +4,9 @@
 use super::elementwise::{CHUNK, PARALLEL, blocks};
 use super::scratch;
 use super::simd::vectorised;
+use super::team::{Parts, pays, share};
 use super::window::Axis;
 use crate::tensor::Scalar;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Windows over planes: rows, then columns. Every window meets at least one element.
@@ -156,15 +156,15 @@ pub fn max<S: Scalar>(pool: &Pool, x: &[S], out: &mut [S], winner: &mut [S]) {
         );
     };
     let several = (CHUNK / plane).max(1);
-    let each = |(x, (out, winner)): (&[S], (&mut [S], &mut [S]))| {
+    let all = (x, Parts::of(out, several * out_plane), Parts::of(winner, several * out_plane));
+    let task = |k: usize| {
+        // SAFETY: every task has parts of its own.
+        let (out, winner) = unsafe { (all.1.get(k), all.2.get(k)) };
         let planes = out.chunks_exact_mut(out_plane).zip(winner.chunks_exact_mut(out_plane));
-        x.chunks_exact(plane).zip(planes).for_each(|(x, (out, winner))| run(x, out, winner));
+        x[k * several * plane..].chunks_exact(plane).zip(planes).for_each(|(x, (out, winner))| run(x, out, winner));
     };
-    if x.len() < PARALLEL {
-        return each((x, (out, winner)));
-    }
-    let parts = out.par_chunks_mut(several * out_plane).zip(winner.par_chunks_mut(several * out_plane));
-    x.par_chunks(several * plane).zip(parts).for_each(each);
+    let count = x.len().div_ceil(several * plane);
+    if pays(x.len(), PARALLEL) { share(count, task) } else { (0..count).for_each(task) }
 }
 
 /// The adjoint of [`max`]: each gradient goes to the element that won.

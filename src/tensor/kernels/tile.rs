@@ -6,6 +6,7 @@
 
 use crate::tensor::Scalar;
 use pulp::Simd;
+use std::mem::MaybeUninit;
 
 /// Vectors of results side by side in a tile, at most.
 pub(super) const WIDE: usize = 3;
@@ -27,17 +28,15 @@ pub(super) enum Start<'a, S> {
 
 /// Where the numbers of a product lie.
 pub(super) struct Product<'a, S, R, K, D> {
-    pub left: &'a [S],
-    /// Start of row i.
-    pub row: R,
-    /// From there to the factor of term k.
-    pub along: K,
-    pub right: &'a [S],
-    /// From a column to its factor of term k; a whole vector must lie there.
-    pub down: D,
-    /// Number of terms.
-    pub terms: usize,
-    pub start: Start<'a, S>,
+    left: &'a [S],
+    row: R,
+    along: K,
+    right: &'a [S],
+    down: D,
+    terms: usize,
+    start: Start<'a, S>,
+    /// The farthest factor of any term, along and down.
+    reach: [usize; 2],
 }
 
 /// A vector of results: where its column begins on the right, its place within each row of the output, and how many of
@@ -58,19 +57,27 @@ fn largest(range: std::ops::Range<usize>, f: impl Fn(usize) -> usize) -> usize {
 /// Rows of the tallest tile that leaves registers for `wide` vectors of the right side.
 fn tallest<A: Simd>(wide: usize) -> usize {
     match (A::REGISTER_COUNT >= 32, wide) {
-        (true, 1 | 2) => 12,
+        (true, 1) => 12,
         (true, _) | (false, 1) => 8,
         (false, 2) => 6,
         (false, _) => 4,
     }
 }
 
-impl<S: Scalar, R, K, D> Product<'_, S, R, K, D>
+impl<'a, S: Scalar, R, K, D> Product<'a, S, R, K, D>
 where
     R: Fn(usize) -> usize,
     K: Fn(usize) -> usize,
     D: Fn(usize) -> usize,
 {
+    /// A product of `terms` terms. Row i begins at `row(i)` on the left, the factor of term k lies `along(k)` from there; on
+    /// the right it lies `down(k)` from a column, with a whole vector there.
+    #[inline(always)]
+    pub fn new(left: &'a [S], row: R, along: K, right: &'a [S], down: D, terms: usize, start: Start<'a, S>) -> Self {
+        let reach = [largest(0..terms, &along), largest(0..terms, &down)];
+        Product { left, row, along, right, down, terms, start, reach }
+    }
+
     /// Rows `rows` of the product for up to [`WIDE`] vectors; row i begins at `i * stride` in `out`.
     ///
     /// # Panics
@@ -78,9 +85,8 @@ where
     #[inline(always)]
     pub fn run<A: Simd>(&self, a: A, rows: std::ops::Range<usize>, columns: &[Column], out: &mut [S], stride: usize) {
         if self.terms > 0 && !rows.is_empty() {
-            let terms = 0..self.terms;
-            let left = largest(rows.clone(), &self.row) + largest(terms.clone(), &self.along);
-            let right = largest(terms, &self.down) + columns.iter().map(|c| c.at).max().unwrap_or(0);
+            let left = largest(rows.clone(), &self.row) + self.reach[0];
+            let right = self.reach[1] + columns.iter().map(|c| c.at).max().unwrap_or(0);
             assert!(left < self.left.len(), "every left factor is there");
             assert!(right + S::width::<A>() <= self.right.len(), "every vector of the right side is there");
         }
@@ -135,29 +141,55 @@ where
         for (k, row) in rows.iter_mut().enumerate() {
             *row = &self.left[(self.row)(i + k)..];
         }
-        let zero = S::splat(a, S::zero());
-        let mut sums = [[zero; N]; M];
-        for r in 0..M {
-            for (j, c) in columns.iter().enumerate() {
-                sums[r][j] = match self.start {
-                    Start::Zero => zero,
-                    Start::Kept => part::<A, S>(&out[r * stride + c.to..][..c.len]),
-                    Start::Rows(x) => S::splat(a, x[i + r]),
-                    Start::Places(x) => part::<A, S>(&x[c.to..][..c.len]),
-                };
+        // Vectors that are not full go through a tile of full ones.
+        let whole = columns.iter().all(|c| c.len == width);
+        let mut spare = MaybeUninit::<[[[S; LONGEST]; N]; M]>::uninit();
+        let spare = if whole { None } else { Some(spare.write([[[S::zero(); LONGEST]; N]; M])) };
+        let spare = spare.map_or(&mut [][..], |s| s.as_flattened_mut().as_flattened_mut());
+        if !whole && matches!(self.start, Start::Kept) {
+            for (r, spare) in spare.chunks_exact_mut(N * LONGEST).enumerate() {
+                for (spare, c) in spare.chunks_exact_mut(LONGEST).zip(&columns) {
+                    spare[..c.len].copy_from_slice(&out[r * stride + c.to..][..c.len]);
+                }
             }
+        }
+        let (to, pitch, at) = if whole {
+            (&mut *out, stride, columns.map(|c| c.to))
+        } else {
+            (&mut *spare, N * LONGEST, std::array::from_fn(|j| j * LONGEST))
+        };
+        let last = (M - 1) * pitch + at.iter().max().unwrap_or(&0);
+        assert!(last + width <= to.len(), "every vector has its place");
+        let place = |r: usize, j: usize| r * pitch + at[j]..r * pitch + at[j] + width;
+        let mut sums = [[S::splat(a, S::zero()); N]; M];
+        match self.start {
+            Start::Zero => {}
+            Start::Kept => {
+                for r in 0..M {
+                    for j in 0..N {
+                        // SAFETY: the farthest vector was found inside.
+                        sums[r][j] = S::load::<A>(unsafe { to.get_unchecked(place(r, j)) });
+                    }
+                }
+            }
+            Start::Rows(x) => {
+                let x = &x[i..][..M];
+                for r in 0..M {
+                    sums[r] = [S::splat(a, x[r]); N];
+                }
+            }
+            Start::Places(x) => sums = [columns.map(|c| part::<A, S>(&x[c.to..][..c.len])); M],
         }
         let sums = self.add_terms(a, rows, columns.map(|c| c.at), sums);
         for r in 0..M {
-            for (j, c) in columns.iter().enumerate() {
-                let to = &mut out[r * stride + c.to..][..c.len];
-                if c.len == width {
-                    S::store::<A>(sums[r][j], to);
-                } else {
-                    let mut all = [S::zero(); LONGEST];
-                    S::store::<A>(sums[r][j], &mut all);
-                    to.copy_from_slice(&all[..c.len]);
-                }
+            for j in 0..N {
+                // SAFETY: the farthest vector was found inside.
+                S::store::<A>(sums[r][j], unsafe { to.get_unchecked_mut(place(r, j)) });
+            }
+        }
+        for (r, spare) in spare.chunks_exact(N * LONGEST).enumerate() {
+            for (spare, c) in spare.chunks_exact(LONGEST).zip(&columns) {
+                out[r * stride + c.to..][..c.len].copy_from_slice(&spare[..c.len]);
             }
         }
         M

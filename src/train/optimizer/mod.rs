@@ -320,30 +320,38 @@ impl<S: Scalar> Moves<S> {
 
 /// ‖a‖².
 fn squares<S: Scalar>(a: &[S]) -> f64 {
-    distance(a, a)[1]
+    sums(a, a, |x| x.to64())[1]
 }
 
-/// ‖a − b‖² and ‖b‖², in sums that do not wait for each other.
+/// ‖a − b‖² and ‖b‖² of a few numbers, in sums that do not wait for each other.
 fn distance<S: Scalar>(a: &[S], b: &[S]) -> [f64; 2] {
+    let near = sums(a, b, |x| x).map(|s| s.to64());
+    // Squares of what is very small or large are no numbers of single precision.
+    if near.iter().all(|s| (1e-30..1e30).contains(s)) { near } else { sums(a, b, |x| x.to64()) }
+}
+
+/// As [`distance`], with squares that are numbers of type `T`.
+#[inline(always)]
+fn sums<S: Scalar, T: Scalar>(a: &[S], b: &[S], of: impl Fn(S) -> T) -> [T; 2] {
     const LANES: usize = 16;
     vectorised(
         #[inline(always)]
         || {
-            let (mut apart, mut size) = ([0.0; LANES], [0.0; LANES]);
+            let (mut apart, mut size) = ([T::zero(); LANES], [T::zero(); LANES]);
             let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
             for (a, b) in a.iter().zip(b) {
                 for k in 0..LANES {
-                    let (d, x) = ((a[k] - b[k]).to64(), b[k].to64());
+                    let (d, x) = (of(a[k] - b[k]), of(b[k]));
                     apart[k] += d * d;
                     size[k] += x * x;
                 }
             }
             for (k, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-                let (d, x) = ((*a - *b).to64(), b.to64());
+                let (d, x) = (of(*a - *b), of(*b));
                 apart[k] += d * d;
                 size[k] += x * x;
             }
-            [apart.iter().sum(), size.iter().sum()]
+            [apart.into_iter().sum(), size.into_iter().sum()]
         },
     )
 }

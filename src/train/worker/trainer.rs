@@ -5,7 +5,7 @@ use super::certifier::{Certifier, Job, Shelf};
 use super::probe::Probe;
 use super::publish::Slow;
 use super::{Command, Granularity, Notice, Speed};
-use crate::engine::WeightMap;
+use crate::engine::{WeightMap, inside};
 use crate::graph::Graph;
 use crate::train::certified::ROWS;
 use crate::train::halt::Halt;
@@ -454,28 +454,31 @@ impl Trainer {
         let (mut stopped, mut lean) = (None, false);
         match self.speed {
             Speed::Full => {
-                while start.elapsed() < SLICE && !s.halted() {
-                    let (epoch, batch_began) = (s.epoch(), Instant::now());
-                    // What is shown is computed whole.
-                    lean = s.set_lean(!self.stopping && self.published.elapsed() + self.took < FRAME);
-                    let timed = self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY;
-                    if timed {
-                        self.clocked = Instant::now();
+                // Threads stand by for many batches.
+                inside(s.current().0.busy(), || {
+                    while start.elapsed() < SLICE && !s.halted() {
+                        let (epoch, batch_began) = (s.epoch(), Instant::now());
+                        // What is shown is computed whole.
+                        lean = s.set_lean(!self.stopping && self.published.elapsed() + self.took < FRAME);
+                        let timed = self.want.costs && self.clocked.elapsed() >= CLOCK_EVERY;
+                        if timed {
+                            self.clocked = Instant::now();
+                        }
+                        let whole = batch(s, timed, &mut self.profile).unwrap_or_else(|halt| {
+                            stopped = Some(halt);
+                            false
+                        });
+                        self.took = batch_began.elapsed();
+                        let bad = s.current().1.bad().is_some();
+                        if self.stopping
+                            || !whole
+                            || bad
+                            || (s.epoch() > epoch && ended(s, self.base, self.began).is_some())
+                        {
+                            break;
+                        }
                     }
-                    let whole = batch(s, timed, &mut self.profile).unwrap_or_else(|halt| {
-                        stopped = Some(halt);
-                        false
-                    });
-                    self.took = batch_began.elapsed();
-                    let bad = s.current().1.bad().is_some();
-                    if self.stopping
-                        || !whole
-                        || bad
-                        || (s.epoch() > epoch && ended(s, self.base, self.began).is_some())
-                    {
-                        break;
-                    }
-                }
+                });
                 self.due = Instant::now();
             }
             Speed::Steps(n) => {
