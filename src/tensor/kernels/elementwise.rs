@@ -83,7 +83,7 @@ pub(super) fn cut<S: Scalar>(parallel: bool, data: &mut [S], len: usize, f: impl
         let count = data.len().div_ceil(len);
         let parts = Parts::of(data, len);
         // SAFETY: every task has a part of its own.
-        share(count, |p| f(p, unsafe { parts.get(p) }));
+        share(count, &|p| f(p, unsafe { parts.get(p) }));
     } else {
         data.chunks_mut(len).enumerate().for_each(|(p, part)| f(p, part));
     }
@@ -111,7 +111,7 @@ pub fn pieces<S: Scalar, const K: usize>(
             unsafe { parts.2.get(k) }.copy_from_slice(&sums);
         };
         if pays(n, PARALLEL / 4) {
-            share(count, task)
+            share(count, &task)
         } else {
             (0..count).for_each(task)
         }
@@ -155,7 +155,7 @@ pub fn finite<S: Scalar>(data: &[S]) -> bool {
         return probe(data);
     }
     let all = AtomicBool::new(true);
-    share(data.len().div_ceil(CHUNK), |k| {
+    share(data.len().div_ceil(CHUNK), &|k| {
         if !probe(&data[k * CHUNK..data.len().min((k + 1) * CHUNK)]) {
             all.store(false, Ordering::Relaxed);
         }

@@ -219,7 +219,7 @@ fn turned_about<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, b
             });
         };
         let count = n.div_ceil(rows);
-        if parallel { share(count, task) } else { (0..count).for_each(task) }
+        if parallel { share(count, &task) } else { (0..count).for_each(task) }
     });
 }
 

@@ -164,7 +164,7 @@ pub fn max<S: Scalar>(pool: &Pool, x: &[S], out: &mut [S], winner: &mut [S]) {
         x[k * several * plane..].chunks_exact(plane).zip(planes).for_each(|(x, (out, winner))| run(x, out, winner));
     };
     let count = x.len().div_ceil(several * plane);
-    if pays(x.len(), PARALLEL) { share(count, task) } else { (0..count).for_each(task) }
+    if pays(x.len(), PARALLEL) { share(count, &task) } else { (0..count).for_each(task) }
 }
 
 /// The adjoint of [`max`]: each gradient goes to the element that won.

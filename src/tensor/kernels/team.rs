@@ -68,16 +68,16 @@ pub fn together<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 }
 
 /// Calls `task` for each number below `count` once, on all threads of the team or else of the pool.
-pub(super) fn share(count: usize, task: impl Fn(usize) + Sync) {
+pub(super) fn share(count: usize, task: &(dyn Fn(usize) + Sync)) {
     let led = LED.get();
     if count < 2 {
         (0..count).for_each(task);
     } else if led.is_null() {
         use rayon::prelude::*;
-        (0..count).into_par_iter().for_each(&task);
+        (0..count).into_par_iter().for_each(task);
     } else {
         // SAFETY: `LED` points to a team only while `gather` runs, which keeps it.
-        unsafe { &*led }.lead(count, &task);
+        unsafe { &*led }.lead(count, task);
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     /// How often each of `count` tasks ran.
     fn counted(count: usize) -> Vec<usize> {
         let times: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-        share(count, |k| {
+        share(count, &|k| {
             times[k].fetch_add(1, Relaxed);
         });
         times.into_iter().map(AtomicUsize::into_inner).collect()
@@ -263,7 +263,7 @@ mod tests {
         with_threads(3, || {
             together(|| {
                 together(|| {
-                    share(5, |_| {
+                    share(5, &|_| {
                         total.fetch_add(counted(7).iter().sum::<usize>(), Relaxed);
                     });
                 });
@@ -279,7 +279,7 @@ mod tests {
             let run = || {
                 with_threads(2, || {
                     together(|| {
-                        share(10, |k| {
+                        share(10, &|k| {
                             assert!(k != bad, "on purpose");
                             std::thread::sleep(std::time::Duration::from_millis(2));
                         });
