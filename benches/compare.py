@@ -121,6 +121,13 @@ def ours(binary, name):
     return min((float(words[words.index("best") + 1]), int(words[words.index("threads") + 1])) for words in found)
 
 
+def profile(binary, name, threads):
+    """Prints where the time of a step goes."""
+    lines = subprocess.run([binary, "--profile", "--seconds", "1", name], check=True, capture_output=True, text=True)
+    part = lines.stdout.split(f"threads {threads}\n", 1)[-1].split("threads ", 1)[0]
+    print("\n".join(f"    {line}" for line in part.splitlines()[:9]), flush=True)
+
+
 def main():
     warnings.filterwarnings("ignore")
     names = sys.argv[1:] or list(TARGETS)
@@ -147,6 +154,8 @@ def main():
         mark = "" if ratio >= TARGETS[name] else "  missed"
         row = f"{name:12} {mine[0]:10.1f} {theirs[0]:11.1f} {theirs[1]:>12} {ratio:6.2f}× {TARGETS[name]:6}×{mark}"
         print(row, flush=True)
+        if mark:
+            profile(binary, name, mine[1])
         torch._dynamo.reset()
 
 

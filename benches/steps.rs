@@ -1,11 +1,12 @@
 //! One training step (forward, loss, backward, update; the batch in memory) of five reference workloads.
 //!
 //! Prints one line each: workload, threads, median and best time in µs. `benches/compare` runs it beside PyTorch.
-//! `cargo bench --bench steps [-- [--seconds S] WORKLOAD …]`
+//! `cargo bench --bench steps [-- [--profile] [--seconds S] WORKLOAD …]`; the profile tells where the time goes.
 
 use chainrule::engine::{Keep, Pass, Phase, Plan, Weights, inside};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::Value;
+use chainrule::tensor::kernels::simd::vectorised;
 use chainrule::tensor::{Dim, Shape, stream};
 use chainrule::train::{Moves, Optimizer};
 use rand::RngExt as _;
@@ -171,6 +172,45 @@ fn prepare(w: &Workload) -> Run {
     Run { plan, pass, weights, moves, x, y, flops }
 }
 
+/// Multiplications and additions per second of all threads that do nothing else, in GFLOP/s.
+fn peak() -> f64 {
+    const SUMS: usize = 16;
+    const TIMES: usize = 200_000;
+    let threads = chainrule::engine::threads();
+    let mut best = 0.0f64;
+    for _ in 0..20 {
+        let begin = Instant::now();
+        let ends = rayon::broadcast(|_| {
+            let (x, y) = std::hint::black_box((0.999_f32, 0.001_f32));
+            vectorised(
+                #[inline(always)]
+                || {
+                    let mut sums = [[0.5f32; 16]; SUMS];
+                    for _ in 0..TIMES {
+                        for sum in sums.iter_mut().flatten() {
+                            *sum = sum.mul_add(x, y);
+                        }
+                    }
+                    sums.as_flattened().iter().sum::<f32>()
+                },
+            )
+        });
+        assert!(ends.iter().all(|x| x.is_finite()));
+        let flops = (2 * 16 * SUMS * TIMES * threads) as f64;
+        best = best.max(flops / begin.elapsed().as_secs_f64() * 1e-9);
+    }
+    best
+}
+
+/// Floating-point operations of the products of one step: as many again backward for the weights of every node, and for
+/// its input unless that is the data.
+fn work(w: &Workload, flops: &BTreeMap<NodeId, u64>) -> f64 {
+    let weighs = |n: &&Node| ["linear", "conv2d"].contains(&n.kind.as_str());
+    let reads_data =
+        |n: &Node| w.graph.inputs(n.id).iter().any(|i| w.graph.node(i.from).is_some_and(|f| f.kind == "input"));
+    w.graph.nodes().filter(weighs).map(|n| flops[&n.id] as f64 * if reads_data(n) { 2.0 } else { 3.0 }).sum()
+}
+
 /// The time of every kind of instruction at every node, the longest first, with the rate of its multiplications.
 fn profile(w: &Workload, seconds: f64) {
     let Run { plan, mut pass, mut weights, mut moves, x, y, flops } = prepare(w);
@@ -185,7 +225,14 @@ fn profile(w: &Workload, seconds: f64) {
         }
     }
     let total: f64 = best.iter().sum();
-    println!("{} {:.1} us", w.name, total * 1e6);
+    let (work, peak) = (work(w, &flops), peak());
+    println!(
+        "{} {:.1} us; its products take {:.1} MFLOP, {:.1} us at the {peak:.0} GFLOP/s of this machine",
+        w.name,
+        total * 1e6,
+        work * 1e-6,
+        work / peak * 1e-3
+    );
     let mut order: Vec<_> = plan.program().iter().zip(best).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1));
     for (i, time) in order {

@@ -39,8 +39,10 @@
 //!   without weights, so undo is a snapshot. One gesture is one entry.
 //! - **Diagnostics are values.** [`graph::Graph::infer`] returns shapes and all problems; it never stops at the first.
 //! - **One engine.** [`engine::Plan`] is immutable; [`engine::Pass::advance`] executes one instruction and training
-//!   loops over it. What is watched is what trains.
-//! - **Determinism.** Same project, same seed: the same bits on any number of threads.
+//!   loops over it. What is watched is what trains. A plan lays all numbers of a batch into one buffer: side by side, so
+//!   that whoever stops sees them all, or, where nobody looks, by the life of each ([`engine::Keep`]).
+//! - **Determinism.** Same project, same seed: the same bits on any number of threads. Kernels cut work by its size alone;
+//!   the threads of rayon's pool stand by for a whole batch and take the pieces (`tensor::kernels::team`).
 //! - **Worker and window.** Commands go down a channel, the latest snapshot comes up in one slot; neither waits.
 //! - **Numbers shown are numbers computed.** Where there is nothing yet, the window says so.
 #![warn(missing_docs)]
