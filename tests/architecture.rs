@@ -66,7 +66,8 @@ fn ron_stays_in_the_project() {
 
 #[test]
 fn threads_stay_in_the_worker() {
-    only(&["std::thread", "thread::spawn"], &["train/worker/", "ui/files.rs"], "there is one story about concurrency");
+    let starts = ["thread::spawn", "thread::scope", "thread::Builder", "thread::JoinHandle"];
+    only(&starts, &["train/worker/", "ui/files.rs"], "there is one story about concurrency");
 }
 
 #[test]
