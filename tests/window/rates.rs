@@ -124,3 +124,22 @@ fn the_inspector_stays_as_wide_as_it_is_whatever_it_shows() {
         assert_eq!(left(&h), before, "{name} made it wider");
     }
 }
+
+#[test]
+fn the_tab_of_a_panel_that_is_shown_is_scrolled_to() {
+    use chainrule::ui::panel::PanelId;
+    let mut h = window(Some("projects/spirals.ron"));
+    h.set_size(egui::vec2(1280.0, 720.0));
+    settle(&mut h);
+    for (panel, title) in [(PanelId::Why, "Why"), (PanelId::Surface, "Loss surface"), (PanelId::Loss, "Loss")] {
+        h.state_mut().push(chainrule::ui::action::Action::ShowPanel(panel));
+        settle(&mut h);
+        let pane = h.get_by_label(&format!("{title} panel")).rect();
+        let tab = h.get_all_by_label(title).map(|n| n.rect()).find(|r| r.bottom() <= pane.top() + 2.0);
+        let tab = tab.expect("its tab");
+        assert!(
+            pane.x_range().contains(tab.left()) && pane.x_range().contains(tab.right()),
+            "the tab {title} is at {tab}, its panel at {pane}"
+        );
+    }
+}

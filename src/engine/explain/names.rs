@@ -161,10 +161,24 @@ impl Names {
 /// A constant as a fraction where it is one: `1/8`.
 fn constant(x: f64) -> String {
     let inverse = 1.0 / x;
-    let whole = inverse.round();
-    if x != 0.0 && (inverse - whole).abs() < 1e-9 * inverse.abs() && whole.abs() >= 2.0 {
-        format!("{}1/{}", if whole < 0.0 { "−" } else { "" }, whole.abs())
-    } else {
-        format!("{x}")
+    let sign = if x < 0.0 { "−" } else { "" };
+    let whole = |y: f64| (x != 0.0 && y >= 2.0 && (y - y.round()).abs() < 1e-9 * y).then(|| y.round());
+    match (whole(inverse.abs()), whole(inverse * inverse)) {
+        (Some(n), _) => format!("{sign}1/{n}"),
+        (None, Some(n)) => format!("{sign}1/√{n}"),
+        _ => format!("{x}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::constant;
+
+    #[test]
+    fn a_constant_is_written_as_what_it_is_one_part_of() {
+        assert_eq!(
+            ["1/8", "−1/3", "1/√8", "0.3", "1", "2"],
+            [0.125, -1.0 / 3.0, 8f64.sqrt().recip(), 0.3, 1.0, 2.0].map(constant).each_ref().map(String::as_str)
+        );
     }
 }

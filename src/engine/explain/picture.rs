@@ -99,6 +99,10 @@ fn pooled<S: Precision>(node: &Local<S>, made: &Made) -> Option<Picture> {
     };
     let all: Vec<usize> = places.iter().map(within).collect::<Option<_>>()?;
     let window = window(all.iter().copied(), (h, wide));
+    // What is made of all of a picture lies nowhere in it.
+    if (window[2], window[3]) == (h, wide) {
+        return None;
+    }
     let mut patch = Plane { rows: window[2], cols: window[3], cells: vec![None; window[2] * window[3]] };
     for i in all {
         let (row, col) = (i / wide % h - window[0], i % wide - window[1]);

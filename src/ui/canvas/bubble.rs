@@ -41,7 +41,8 @@ pub fn ui(ui: &mut Ui, layout: &Layout, view: &View, state: &State, out: &mut Ve
         if !rect.intersects(view.area) {
             continue;
         }
-        let pin = view.screen_from_canvas(if shot.is_grad { n.rect.center_top() } else { n.output() });
+        let side = if place.top() >= n.rect.bottom() { n.rect.center_bottom() } else { n.rect.center_top() };
+        let pin = view.screen_from_canvas(if shot.is_grad { side } else { n.output() });
         let end = Pos2::new(pin.x.clamp(rect.left() + 6.0, rect.right() - 6.0), pin.y.clamp(rect.top(), rect.bottom()));
         painter.extend(egui::Shape::dashed_line(&[end, pin], Stroke::new(1.0, theme.dim), 3.0, 3.0));
         let response = ui.interact(rect.intersect(view.area), egui::Id::unique(("watch bubble", w.id)), Sense::drag());

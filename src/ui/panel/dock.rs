@@ -8,7 +8,8 @@ use crate::ui::panel::{
 };
 use crate::ui::state::State;
 use crate::ui::theme::Theme;
-use egui::{Color32, Margin, Stroke, Ui, Visuals, WidgetText};
+use egui::style::ScrollAnimation;
+use egui::{Color32, Margin, Response, Stroke, Ui, Visuals, WidgetText};
 use egui_tiles::{SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,9 @@ impl PanelId {
     }
 }
 
+/// Frames in which a tab is scrolled to: the arrows beside the tabs come and go meanwhile.
+const REVEALED: u8 = 4;
+
 /// The dock: which tabs are where, and what each panel remembers.
 pub struct Dock {
     tree: Tree<PanelId>,
@@ -93,6 +97,8 @@ pub struct Dock {
     confusion_train: bool,
     surface: SurfacePanel,
     rates: RatesPanel,
+    /// The panel that was brought to the front, and for how many frames its tab is still scrolled to.
+    reveal: Option<(PanelId, u8)>,
 }
 
 impl Default for Dock {
@@ -130,6 +136,7 @@ impl Dock {
             confusion_train: false,
             surface: SurfacePanel::default(),
             rates: RatesPanel::default(),
+            reveal: None,
         }
     }
 
@@ -154,6 +161,7 @@ impl Dock {
     /// Brings a panel to the front.
     pub fn show(&mut self, panel: PanelId) {
         self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(p) if *p == panel));
+        self.reveal = Some((panel, REVEALED));
     }
 
     /// Draws the dock in all the space there is.
@@ -170,8 +178,13 @@ impl Dock {
             surface: &mut self.surface,
             rates: &mut self.rates,
             stops,
+            reveal: self.reveal.map(|r| r.0),
         };
         self.tree.ui(&mut behavior, ui);
+        self.reveal = self.reveal.filter(|r| r.1 > 0).map(|(panel, frames)| (panel, frames - 1));
+        if self.reveal.is_some() {
+            ui.ctx().request_repaint();
+        }
     }
 }
 
@@ -186,6 +199,7 @@ struct Behavior<'a> {
     surface: &'a mut SurfacePanel,
     rates: &'a mut RatesPanel,
     stops: &'a mut StopsPanel,
+    reveal: Option<PanelId>,
 }
 
 impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
@@ -222,6 +236,14 @@ impl egui_tiles::Behavior<PanelId> for Behavior<'_> {
             PanelId::Problems if count > 0 => format!("Problems ({count})").into(),
             p => p.title().into(),
         }
+    }
+
+    /// The tab of a panel that was brought to the front is scrolled to, where not all tabs find room.
+    fn on_tab_button(&mut self, tiles: &mut Tiles<PanelId>, tile: TileId, button: Response) -> Response {
+        if tiles.get(tile).is_some_and(|t| matches!(t, Tile::Pane(p) if Some(*p) == self.reveal)) {
+            button.scroll_to_me_animation(Some(egui::Align::Center), ScrollAnimation::none());
+        }
+        button
     }
 
     fn simplification_options(&self) -> SimplificationOptions {

@@ -13,8 +13,20 @@ pub fn grid(shot: &TensorShot) -> (usize, usize) {
     if cols == 1 && shot.shape.len() <= 2 { (1, rows) } else { (rows, cols) }
 }
 
-/// Draws the map into `size`. Returns the element under the pointer.
+/// Draws the map into `size`. Returns the element under the pointer, beside which its value is told.
 pub fn heat_map(ui: &mut Ui, shot: &TensorShot, size: egui::Vec2, marked: Option<usize>) -> (Response, Option<usize>) {
+    let (response, under) = quiet_map(ui, shot, size, marked);
+    let response = match under {
+        Some(i) => {
+            response.on_hover_text_at_pointer(format!("{}{} = {}", shot.label, index_text(shot, i), shot.data[i]))
+        }
+        None => response,
+    };
+    (response, under)
+}
+
+/// As [`heat_map`], where the value is told elsewhere.
+pub fn quiet_map(ui: &mut Ui, shot: &TensorShot, size: egui::Vec2, marked: Option<usize>) -> (Response, Option<usize>) {
     let theme = Theme::of(ui.ctx());
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, format!("heat map of {}", shot.label)));
@@ -40,12 +52,6 @@ pub fn heat_map(ui: &mut Ui, shot: &TensorShot, size: egui::Vec2, marked: Option
     if let Some(i) = under {
         painter.rect_stroke(at(i), 0.0, Stroke::new(1.0, theme.text), StrokeKind::Inside);
     }
-    let response = match under {
-        Some(i) => {
-            response.on_hover_text_at_pointer(format!("{}{} = {}", shot.label, index_text(shot, i), shot.data[i]))
-        }
-        None => response,
-    };
     (response, under)
 }
 

@@ -8,6 +8,8 @@ use egui::{Align, Layout, Mesh, Rect, RichText, Sense, Stroke, StrokeKind, Ui, p
 
 /// Height and width of one picture, in points.
 const SIDE: f32 = 64.0;
+/// The least height and width that it is drawn at to find room beside the whole image.
+const LEAST: f32 = 40.0;
 /// Of the whole image.
 const IMAGE: f32 = 96.0;
 /// Width of the signs between the pictures of a channel.
@@ -37,8 +39,12 @@ pub fn patches(ui: &mut Ui, p: &Picture, names: [&str; 2], chosen: Option<f64>) 
     ];
     // Blocks of known widths in rows: the image, then the channels.
     let wide = ui.available_width();
-    let side = SIDE.min((wide - SIGNS) / 3.0).max(24.0);
-    let (image, block) = (IMAGE.max(110.0), if pooled { SIDE.max(110.0) } else { 3.0 * side + SIGNS });
+    let image = IMAGE.max(110.0);
+    // Smaller, if a channel then finds room beside the image.
+    let beside = (wide - image - GAP - SIGNS) / 3.0;
+    let room = if (LEAST..SIDE).contains(&beside) { beside } else { (wide - SIGNS) / 3.0 };
+    let side = SIDE.min(room).max(24.0);
+    let block = if pooled { SIDE.max(110.0) } else { 3.0 * side + SIGNS };
     let beside = |from: f32| (((wide - from + GAP) / (block + GAP)).floor() as usize).max(usize::from(from == 0.0));
     let shown = !p.image.cells.is_empty();
     let first = beside(if shown { image + GAP } else { 0.0 }).min(p.taps.len());

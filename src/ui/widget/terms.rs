@@ -68,7 +68,9 @@ pub fn terms(ui: &mut Ui, node: NodeId, e: &Explanation, state: &State) -> Optio
         };
         if narrow && (term.factors.len() > 1 || term.slope.is_some()) || ui.available_width() < 230.0 {
             clicked = ui.horizontal(|ui| names(ui)).inner.or(clicked);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| result(ui, term, &theme));
+            ui.horizontal(|ui| {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| result(ui, term, &theme));
+            });
         } else {
             ui.horizontal(|ui| {
                 clicked = names(ui).or(clicked);

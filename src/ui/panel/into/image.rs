@@ -3,7 +3,7 @@
 use super::Pointed;
 use crate::train::TensorShot;
 use crate::ui::theme::{self, Theme};
-use crate::ui::widget::heat::heat_map;
+use crate::ui::widget::heat::quiet_map;
 use egui::{RichText, Ui, vec2};
 
 /// Below this height there is no room for a row of buttons.
@@ -52,13 +52,14 @@ pub fn ui(ui: &mut Ui, t: &TensorShot, chosen: Option<usize>) -> Option<Pointed>
         histogram: Vec::new(),
         ..t.clone()
     };
+    let below = if t.truncated { 30.0 } else { 10.0 };
     let room = match low {
-        true => vec2(ui.available_width() - 84.0, ui.available_height() - 6.0).max(vec2(80.0, 80.0)),
-        false => vec2(ui.available_width(), ui.available_height() - 6.0),
+        true => vec2(ui.available_width() - 84.0, ui.available_height() - below).max(vec2(80.0, 80.0)),
+        false => vec2(ui.available_width(), ui.available_height() - below),
     };
     let cell = (room.x / w as f32).min(room.y / h as f32);
     let size = vec2(cell * w as f32, cell * h as f32);
-    let map = |ui: &mut Ui| heat_map(ui, &shot, size, chosen.map(|i| i % plane));
+    let map = |ui: &mut Ui| quiet_map(ui, &shot, size, chosen.map(|i| i % plane));
     let (r, under) = match low {
         true => {
             let both = ui.horizontal_top(|ui| {

@@ -11,7 +11,7 @@ use crate::ui::into::{Inside, shown};
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
 use crate::ui::widget::formula::{coloured, formula};
-use crate::ui::widget::heat::{heat_map, index_text};
+use crate::ui::widget::heat::{index_text, quiet_map};
 use crate::ui::widget::patch::patches;
 use crate::ui::widget::terms::{digits, terms};
 use egui::text::{LayoutJob, TextWrapping};
@@ -201,7 +201,7 @@ fn numbers(ui: &mut Ui, state: &State, place: IntoRef, part: &PartShot, theme: &
     } else {
         let rows = t.data.len().div_ceil(cols) as f32;
         let height = (rows * 8.0).clamp(40.0, (ui.available_height() - 40.0).max(60.0));
-        let (r, under) = heat_map(ui, t, vec2(width, height), place.index);
+        let (r, under) = quiet_map(ui, t, vec2(width, height), place.index);
         Pointed { at: under, chosen: under.filter(|_| r.clicked()) }
     };
     if let Some(i) = pointed.chosen {
@@ -267,7 +267,8 @@ fn made(ui: &mut Ui, state: &State, place: IntoRef, shot: &IntoShot, theme: &The
         ui.label(RichText::new(text).color(theme.dim));
         return;
     };
-    let name = format!("{}{}", part.name, index_text(&part.tensor, index));
+    let value = part.tensor.data.get(index).map_or_else(String::new, |v| format!(" = {}", digits(f64::from(*v))));
+    let name = format!("{}{}{value}", part.name, index_text(&part.tensor, index));
     Frame::new().fill(theme.card).corner_radius(4).inner_margin(Margin::same(10)).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         ui.horizontal(|ui| {
