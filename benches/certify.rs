@@ -26,10 +26,13 @@ fn now(worker: &Worker) -> (u64, Instant) {
 
 /// Steps per second over a turn, and how many nodes were certified in it.
 fn turn(worker: &Worker, on: bool, seconds: f64) -> (f64, usize) {
+    _ = worker.certificates();
     worker.send(Command::Certifying(on));
-    // What was under way comes to its end.
-    std::thread::sleep(Duration::from_millis(100));
-    while worker.certificates().is_some() {}
+    if !on {
+        // What was under way comes to its end.
+        std::thread::sleep(Duration::from_millis(300));
+        _ = worker.certificates();
+    }
     let ((from, since), mut certified) = (now(worker), 0);
     while since.elapsed().as_secs_f64() < seconds {
         now(worker);
