@@ -134,8 +134,8 @@ fn the_tab_of_a_panel_that_is_shown_is_scrolled_to() {
     for (panel, title) in [(PanelId::Why, "Why"), (PanelId::Surface, "Loss surface"), (PanelId::Loss, "Loss")] {
         h.state_mut().push(chainrule::ui::action::Action::ShowPanel(panel));
         settle(&mut h);
-        let pane = h.get_by_label(&format!("{title} panel")).rect();
-        let tab = h.get_all_by_label(title).map(|n| n.rect()).find(|r| r.bottom() <= pane.top() + 2.0);
+        let pane = h.get_by_label(&format!("{title} panel")).rect().expand(1.0);
+        let tab = h.get_all_by_label(title).map(|n| n.rect()).find(|r| r.bottom() <= pane.top() + 3.0);
         let tab = tab.expect("its tab");
         assert!(
             pane.x_range().contains(tab.left()) && pane.x_range().contains(tab.right()),
