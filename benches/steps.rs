@@ -6,7 +6,6 @@
 use chainrule::engine::{Keep, Pass, Phase, Plan, Weights, inside};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::Value;
-use chainrule::tensor::kernels::simd::vectorised;
 use chainrule::tensor::{Dim, Shape, stream};
 use chainrule::train::{Moves, Optimizer};
 use rand::RngExt as _;
@@ -172,34 +171,36 @@ fn prepare(w: &Workload) -> Run {
     Run { plan, pass, weights, moves, x, y, flops }
 }
 
-/// Multiplications and additions per second of all threads that do nothing else, in GFLOP/s.
-fn peak() -> f64 {
-    const SUMS: usize = 16;
-    const TIMES: usize = 200_000;
-    let threads = chainrule::engine::threads();
-    let mut best = 0.0f64;
-    for _ in 0..20 {
-        let begin = Instant::now();
-        let ends = rayon::broadcast(|_| {
-            let (x, y) = std::hint::black_box((0.999_f32, 0.001_f32));
-            vectorised(
-                #[inline(always)]
-                || {
-                    let mut sums = [[0.5f32; 16]; SUMS];
-                    for _ in 0..TIMES {
-                        for sum in sums.iter_mut().flatten() {
-                            *sum = sum.mul_add(x, y);
-                        }
-                    }
-                    sums.as_flattened().iter().sum::<f32>()
-                },
-            )
-        });
-        assert!(ends.iter().all(|x| x.is_finite()));
-        let flops = (2 * 16 * SUMS * TIMES * threads) as f64;
-        best = best.max(flops / begin.elapsed().as_secs_f64() * 1e-9);
+/// Multiplications and additions that wait for nothing but each other; gives how many they were.
+struct Fused;
+
+impl pulp::WithSimd for Fused {
+    type Output = f64;
+    #[inline(always)]
+    fn with_simd<A: pulp::Simd>(self, a: A) -> f64 {
+        const SUMS: usize = 12;
+        const TIMES: usize = 200_000;
+        let (x, y) = (a.splat_f32s(0.999), a.splat_f32s(0.001));
+        let mut sums = [a.splat_f32s(0.5); SUMS];
+        for _ in 0..TIMES {
+            for sum in &mut sums {
+                *sum = a.mul_add_e_f32s(*sum, x, y);
+            }
+        }
+        assert!(sums.into_iter().all(|s| a.reduce_sum_f32s(s).is_finite()));
+        (2 * A::F32_LANES * SUMS * TIMES) as f64
     }
-    best
+}
+
+/// The most that all threads together can multiply and add, in GFLOP/s.
+fn peak() -> f64 {
+    let arch = pulp::Arch::new();
+    let rate = |_| {
+        let begin = Instant::now();
+        let flops: f64 = rayon::broadcast(|_| arch.dispatch(Fused)).iter().sum();
+        flops / begin.elapsed().as_secs_f64() * 1e-9
+    };
+    (0..20).map(rate).fold(0.0, f64::max)
 }
 
 /// Floating-point operations of the products of one step: as many again backward for the weights of every node, and for
@@ -212,7 +213,7 @@ fn work(w: &Workload, flops: &BTreeMap<NodeId, u64>) -> f64 {
 }
 
 /// The time of every kind of instruction at every node, the longest first, with the rate of its multiplications.
-fn profile(w: &Workload, seconds: f64) {
+fn profile(w: &Workload, seconds: f64, peak: f64) {
     let Run { plan, mut pass, mut weights, mut moves, x, y, flops } = prepare(w);
     let mut best = vec![f64::INFINITY; plan.program().len()];
     let begin = Instant::now();
@@ -225,7 +226,7 @@ fn profile(w: &Workload, seconds: f64) {
         }
     }
     let total: f64 = best.iter().sum();
-    let (work, peak) = (work(w, &flops), peak());
+    let work = work(w, &flops);
     println!(
         "{} {:.1} us; its products take {:.1} MFLOP, {:.1} us at the {peak:.0} GFLOP/s of this machine",
         w.name,
@@ -286,7 +287,8 @@ fn main() {
         for w in workloads().iter().filter(|w| chosen.is_empty() || chosen.iter().any(|c| c == w.name)) {
             if profiled {
                 println!("threads {threads}");
-                pool.install(|| inside(true, || profile(w, seconds)));
+                let peak = pool.install(peak);
+                pool.install(|| inside(true, || profile(w, seconds, peak)));
                 continue;
             }
             let times = pool.install(|| inside(w.name != "playground", || measure(w, seconds)));
