@@ -34,7 +34,7 @@ const PARALLEL: usize = 1 << 19;
 /// Parts of the batch that are computed apart.
 const TASKS: usize = 16;
 /// Parts of the batch whose weight gradients are added up apart.
-const PARTS: usize = 8;
+pub(super) const PARTS: usize = 8;
 
 impl Conv {
     /// Input channels and output channels of one group.

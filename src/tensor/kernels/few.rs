@@ -4,7 +4,7 @@
 //! shifted by the tap, summed over places. Places are counted modulo [`ACROSS`]; each such sum is kept apart to the end,
 //! so the bits do not depend on the length of the registers.
 
-use super::conv::Conv;
+use super::conv::{Conv, PARTS};
 use super::elementwise::cut;
 use super::frame::Frame;
 use super::scratch;
@@ -16,8 +16,6 @@ use pulp::{Simd, WithSimd};
 const ACROSS: usize = 16;
 /// Filters of a group up to which this is the faster way.
 pub(super) const MOST: usize = 8;
-/// Parts of the batch whose gradients are added up apart.
-const PARTS: usize = 8;
 
 /// ∂L/∂w from ∂L/∂out; at most [`MOST`] filters per group.
 pub(super) fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
