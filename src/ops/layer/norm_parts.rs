@@ -46,16 +46,10 @@ impl<F: Fn(usize) -> usize> Cut<F> {
         let hat: Vec<S> = away.iter().enumerate().map(hat).collect();
         let mut parts = vec![
             Part { name: "mean", formula: r"\mu = \frac{1}{n} \sum x", shape: small.clone(), data: mean },
-            Part { name: "distance", formula: r"d = x - \mu", shape: full.clone(), data: away },
+            Part { name: "distance", formula: r"d = x - \mu", shape: full, data: away },
             Part { name: "variance", formula: r"\sigma^2 = \frac{1}{n} \sum d^2", shape: small, data: var },
         ];
-        let divided = r"\hat x = \frac{d}{\sqrt{\sigma^2 + \varepsilon}}";
-        if inner.weights.is_empty() {
-            parts.push(inner.whole("normalised", divided));
-        } else {
-            parts.push(Part { name: "normalised", formula: divided, shape: full, data: hat });
-            parts.push(inner.whole("scale and shift", r"z = \gamma\,\hat x + \beta"));
-        }
+        close(inner, &mut parts, r"\hat x = \frac{d}{\sqrt{\sigma^2 + \varepsilon}}", hat);
         parts
     }
 
@@ -97,7 +91,7 @@ impl<F: Fn(usize) -> usize> Cut<F> {
         let deviation: Vec<S> = var.data.iter().map(|v| (*v + eps).sqrt()).collect();
         let hat: Vec<S> = away.iter().enumerate().map(|(i, d)| *d / deviation[(self.group)(i)]).collect();
         let mut parts = vec![
-            Part { name: "distance from the running mean", formula: r"d = x - \mu", shape: full.clone(), data: away },
+            Part { name: "distance from the running mean", formula: r"d = x - \mu", shape: full, data: away },
             Part {
                 name: "running deviation",
                 formula: r"s = \sqrt{\sigma^2 + \varepsilon}",
@@ -105,13 +99,7 @@ impl<F: Fn(usize) -> usize> Cut<F> {
                 data: deviation,
             },
         ];
-        let divided = r"\hat x = \frac{d}{s}";
-        if inner.weights.is_empty() {
-            parts.push(inner.whole("normalised", divided));
-        } else {
-            parts.push(Part { name: "normalised", formula: divided, shape: full, data: hat });
-            parts.push(inner.whole("scale and shift", r"z = \gamma\,\hat x + \beta"));
-        }
+        close(inner, &mut parts, r"\hat x = \frac{d}{s}", hat);
         parts
     }
 
@@ -125,4 +113,13 @@ impl<F: Fn(usize) -> usize> Cut<F> {
             _ => self.scaled(inner, 2, index),
         }
     }
+}
+
+/// The last parts: what is normalised by `formula` to `hat`, and, if there are weights, its scale and shift.
+fn close<S: Scalar>(inner: &Inner<S>, parts: &mut Vec<Part<S>>, formula: &'static str, hat: Vec<S>) {
+    if inner.weights.is_empty() {
+        return parts.push(inner.whole("normalised", formula));
+    }
+    parts.push(Part { name: "normalised", formula, shape: inner.inputs[0].shape.to_vec(), data: hat });
+    parts.push(inner.whole("scale and shift", r"z = \gamma\,\hat x + \beta"));
 }

@@ -229,45 +229,60 @@ pub fn grad_input<S: Scalar>(c: &Conv, g: &[S], w: &[S], bias: Option<&[S]>, gx:
                 });
             });
             let turned = &*turned;
-            // Elements between windows are in no set.
-            let all_reached = count_of(&v) == v.stride && count_of(&h) == h.stride;
-            let (size, several) = (c.channels * plane, samples.div_ceil(TASKS));
-            cut(c.parallel(samples), gx, several * size, |task, gx| {
-                scratch::with(co * frame.len() + LONGEST, |source| {
-                    frame.clear(co, source);
-                    for (n, gx) in gx.chunks_exact_mut(size).enumerate().map(|(k, gx)| (task * several + k, gx)) {
-                        if !all_reached {
-                            for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
-                                gx.fill(bias.map_or(S::zero(), |b| b[i]));
+            // The products of a sample, the same for all: their first tap and number of taps, where they begin in the source
+            // and in a plane, and their rows and columns.
+            let each = |f: &mut dyn FnMut([usize; 6])| {
+                let mut at = 0;
+                sets(&mut |y, x, area_of_set| {
+                    let row_of_taps = co * ahead(&h, x.residue).count();
+                    rows_alike(&v, y, frame.pitch, x.len, &mut |rows, tall| {
+                        let (first, terms) = (at + tall.start * row_of_taps, tall.len() * row_of_taps);
+                        let to = (y.first + rows.start * v.stride) * h.len + x.first;
+                        f([first, terms, rows.start * frame.pitch, to, rows.len(), x.len]);
+                    });
+                    at += co * area_of_set;
+                });
+            };
+            let mut count = 0;
+            each(&mut |_| count += 1);
+            scratch::table(6 * count, |products| {
+                let products = products.as_chunks_mut().0;
+                let mut rest = products.iter_mut();
+                each(&mut |p| rest.by_ref().take(1).for_each(|to| *to = p));
+                let products = &*products;
+                // Elements between windows are in no set.
+                let all_reached = count_of(&v) == v.stride && count_of(&h) == h.stride;
+                let (size, several) = (c.channels * plane, samples.div_ceil(TASKS));
+                cut(c.parallel(samples), gx, several * size, |task, gx| {
+                    scratch::with(co * frame.len() + LONGEST, |source| {
+                        frame.clear(co, source);
+                        for (n, gx) in gx.chunks_exact_mut(size).enumerate().map(|(k, gx)| (task * several + k, gx)) {
+                            if !all_reached {
+                                for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
+                                    gx.fill(bias.map_or(S::zero(), |b| b[i]));
+                                }
                             }
-                        }
-                        for group in 0..c.groups {
-                            let from = (n * c.out_channels + group * co) * places;
-                            frame.fill(&g[from..][..co * places], source);
-                            let mut at = 0;
-                            sets(&mut |y, x, area_of_set| {
-                                let row_of_taps = co * ahead(&h, x.residue).count();
-                                rows_alike(&v, y, frame.pitch, x.len, &mut |rows, tall| {
-                                    let (first, terms) = (at + tall.start * row_of_taps, tall.len() * row_of_taps);
+                            for group in 0..c.groups {
+                                let from = (n * c.out_channels + group * co) * places;
+                                frame.fill(&g[from..][..co * places], source);
+                                for [first, terms, from, to, rows, cols] in products {
                                     let correlate = Correlate {
                                         filters: ci,
                                         weights: &turned[group * ci * all + first..],
-                                        source: &source[rows.start * frame.pitch..],
-                                        taps: &taps[first..][..terms],
+                                        source: &source[*from..],
+                                        taps: &taps[*first..][..*terms],
                                         pitch: frame.pitch,
-                                        size: [rows.len(), x.len],
+                                        size: [*rows, *cols],
                                         start: bias.map_or(Start::Zero, |b| Start::Rows(&b[group * ci..])),
                                         plane,
                                         line: v.stride * h.len,
                                         step: h.stride,
                                     };
-                                    let from = (y.first + rows.start * v.stride) * h.len + x.first;
-                                    correlate.run_strided(all, &mut gx[group * ci * plane + from..]);
-                                });
-                                at += co * area_of_set;
-                            });
+                                    correlate.run_strided(all, &mut gx[group * ci * plane + to..]);
+                                }
+                            }
                         }
-                    }
+                    });
                 });
             });
         });

@@ -5,7 +5,7 @@
 //! so the bits do not depend on the length of the registers.
 
 use super::conv::{Conv, PARTS};
-use super::elementwise::cut;
+use super::elementwise::{cut, fold};
 use super::frame::Frame;
 use super::scratch;
 use super::simd;
@@ -60,23 +60,11 @@ pub(super) fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
                     for sums in sums[at..].chunks(c.groups * size) {
                         all.iter_mut().zip(sums).for_each(|(a, s)| *a += *s);
                     }
-                    *gw = halved(all);
+                    *gw = fold(all);
                 }
             }
         });
     });
-}
-
-/// The sum, by adding the upper half to the lower one.
-fn halved<S: Scalar>(mut all: [S; ACROSS]) -> S {
-    let mut n = ACROSS / 2;
-    while n > 0 {
-        for k in 0..n {
-            all[k] += all[k + n];
-        }
-        n /= 2;
-    }
-    all[0]
 }
 
 /// The sums of one sample: taps × filters × [`ACROSS`].

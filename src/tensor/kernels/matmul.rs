@@ -10,7 +10,7 @@ use super::scratch;
 use super::simd::{self, vectorised};
 use super::team::{Parts, pays, share};
 use super::tile::{Column, Product, Start, WIDE};
-use super::turn::{SIDE, turned};
+use super::turn::{SIDE, put, turned, turned_rows};
 use crate::tensor::Scalar;
 
 /// A matrix in memory: element (i, j) is `data[i * row + j * col]`.
@@ -195,23 +195,11 @@ fn turned_about<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, b
                     #[inline(always)]
                     || {
                         for (i, j) in (0..own).step_by(SIDE).flat_map(|i| (0..m).step_by(SIDE).map(move |j| (i, j))) {
-                            let mut square = [[S::zero(); SIDE]; SIDE];
-                            for (k, row) in square.iter_mut().enumerate().take(own - i) {
-                                let from = &block[(i + k) * across + j..];
-                                match from.first_chunk() {
-                                    Some(all) => *row = *all,
-                                    None => row[..from.len()].copy_from_slice(from),
-                                }
-                            }
-                            let square = turned(square);
-                            for (k, row) in square.iter().enumerate().take(m - j) {
+                            let rows = (i..own.min(i + SIDE)).map(|i| &block[i * across + j..(i + 1) * across]);
+                            for (k, row) in turned_rows(rows).iter().enumerate().take(m - j) {
                                 let at = (j + k) * n + first + i;
                                 // SAFETY: the columns from `first` on are those of this task.
-                                let to = unsafe { out.range(at..at + SIDE.min(own - i)) };
-                                match to.first_chunk_mut() {
-                                    Some(all) => *all = *row,
-                                    None => to.copy_from_slice(&row[..to.len()]),
-                                }
+                                put(row, unsafe { out.range(at..at + SIDE.min(own - i)) });
                             }
                         }
                     },

@@ -21,6 +21,28 @@ pub(super) fn turned<S: Scalar>(mut square: [[S; SIDE]; SIDE]) -> [[S; SIDE]; SI
     square
 }
 
+/// The transpose of a square of up to [`SIDE`] rows, each of them perhaps shorter; what is missing is zero.
+#[inline(always)]
+pub(super) fn turned_rows<'a, S: Scalar>(rows: impl Iterator<Item = &'a [S]>) -> [[S; SIDE]; SIDE] {
+    let mut square = [[S::zero(); SIDE]; SIDE];
+    for (to, from) in square.iter_mut().zip(rows) {
+        match from.first_chunk() {
+            Some(all) => *to = *all,
+            None => to[..from.len()].copy_from_slice(from),
+        }
+    }
+    turned(square)
+}
+
+/// Writes a row of a square, or as much of it as there is room for.
+#[inline(always)]
+pub(super) fn put<S: Scalar>(row: &[S; SIDE], to: &mut [S]) {
+    match to.first_chunk_mut() {
+        Some(all) => *all = *row,
+        None => to.copy_from_slice(&row[..to.len()]),
+    }
+}
+
 /// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros.
 pub(super) fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [S]) {
     let places = g.len() / channels;
@@ -32,20 +54,10 @@ pub(super) fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [
             for o in (0..lanes).step_by(SIDE) {
                 for (b, to) in to.chunks_mut(SIDE * lanes).enumerate() {
                     let (at, n) = (b * SIDE, to.len() / lanes);
-                    let mut square = [[S::zero(); SIDE]; SIDE];
-                    for (k, row) in square.iter_mut().enumerate().take(channels.saturating_sub(o)) {
-                        let g = &g[(o + k) * places + at..];
-                        match g.first_chunk() {
-                            Some(all) if n == SIDE => *row = *all,
-                            _ => row[..n].copy_from_slice(&g[..n]),
-                        }
-                    }
-                    let square = turned(square);
+                    let own = o.min(channels)..channels.min(o + SIDE);
+                    let square = turned_rows(own.map(|o| &g[o * places + at..][..n]));
                     for (row, to) in square.iter().zip(to.chunks_exact_mut(lanes)) {
-                        match to[o..].first_chunk_mut() {
-                            Some(all) => *all = *row,
-                            None => to[o..].copy_from_slice(&row[..lanes - o]),
-                        }
+                        put(row, &mut to[o..]);
                     }
                 }
             }
