@@ -1,5 +1,6 @@
 //! Numbers side by side in a vector register, for kernels that must place every one of them.
 
+use super::team::Parts;
 use pulp::Simd;
 
 /// A number of which `width` fit into a register of the instruction set `A`.
@@ -22,10 +23,22 @@ pub trait Lanes: Copy + Sized + 'static {
     /// # Panics
     /// If there are too few.
     fn store<A: Simd>(x: Self::Of<A>, to: &mut [Self]);
+    /// Writes a square of 16 by 16 whose rows lie `stride` apart into one whose rows begin at `at`, `pitch` apart,
+    /// transposed; false where that is not written for the registers of this machine.
+    ///
+    /// # Safety
+    /// Nobody else may have those places.
+    ///
+    /// # Panics
+    /// If a number or its place is not there.
+    #[inline(always)]
+    unsafe fn turn(_from: &[Self], _stride: usize, _to: &Parts<Self>, _at: usize, _pitch: usize) -> bool {
+        false
+    }
 }
 
 macro_rules! lanes {
-    ($t:ty, $of:ident, $width:ident, $splat:ident, $fma:ident, $load:ident, $store:ident) => {
+    ($t:ty, $of:ident, $width:ident, $splat:ident, $fma:ident, $load:ident, $store:ident, $($more:item)*) => {
         impl Lanes for $t {
             type Of<A: Simd> = A::$of;
             #[inline(always)]
@@ -48,9 +61,24 @@ macro_rules! lanes {
             fn store<A: Simd>(x: A::$of, to: &mut [Self]) {
                 A::$store(&mut to[..A::$width]).0[0] = x;
             }
+            $($more)*
         }
     };
 }
 
-lanes!(f32, f32s, F32_LANES, splat_f32s, mul_add_e_f32s, as_simd_f32s, as_mut_simd_f32s);
-lanes!(f64, f64s, F64_LANES, splat_f64s, mul_add_e_f64s, as_simd_f64s, as_mut_simd_f64s);
+lanes!(
+    f32,
+    f32s,
+    F32_LANES,
+    splat_f32s,
+    mul_add_e_f32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usize, pitch: usize) -> bool {
+        // SAFETY: the caller's.
+        unsafe { super::simd::turn(from, stride, to, at, pitch) }
+    }
+);
+lanes!(f64, f64s, F64_LANES, splat_f64s, mul_add_e_f64s, as_simd_f64s, as_mut_simd_f64s,);

@@ -10,7 +10,7 @@ use super::scratch;
 use super::simd::{self, vectorised};
 use super::team::{Parts, pays, share};
 use super::tile::{Column, Product, Start, WIDE};
-use super::turn::{SIDE, put, turned, turned_rows};
+use super::turn::transpose;
 use crate::tensor::Scalar;
 
 /// A matrix in memory: element (i, j) is `data[i * row + j * col]`.
@@ -129,8 +129,19 @@ fn small<S: Scalar, const K: usize, const W: usize>(
     }
 }
 
-/// Terms added before the next block of columns has its turn, so that what is read again is still near.
-const BLOCK: usize = 512;
+/// Terms added before the next block of columns has its turn, at most, so that what is read again is still near.
+const BLOCK: usize = 256;
+/// Panels from which every thread takes some of them.
+const MANY: usize = 8;
+/// Rows of a panel that one thread computes, at most.
+const TALL: usize = 256;
+/// Rows that are called from memory before they are copied.
+const AHEAD: usize = 16;
+
+/// The length of nearly equal parts of `n`, each of up to `most`.
+fn even(n: usize, most: usize) -> usize {
+    n.div_ceil(n.div_ceil(most).max(1)).max(1)
+}
 
 /// The right side is copied in panels of a few vectors, in the order in which it is read; then blocks of rows are
 /// computed, each by one thread.
@@ -146,6 +157,9 @@ fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: O
         && (1..=DEEP).contains(&k)
         && n.is_multiple_of(width)
         && !(b.row * size_of::<S>()).is_multiple_of(1024);
+    if !direct && k > 0 && n >= MANY * wide {
+        return by_panels(m, k, n, wide, a, b, bias, out);
+    }
     scratch::with(if direct { 0 } else { k * vectors * width }, |right| {
         let right = if direct {
             Right { data: b.data, panel: 1, down: Some(b.row) }
@@ -156,19 +170,55 @@ fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: O
         cut(parallel, out, rows * n, |r, out| {
             let (first, m) = (r * rows, out.len() / n);
             let a = Mat { data: &a.data[(first * a.row).min(a.data.len())..], ..a };
-            if a.col == 1 {
-                return simd::with(Rows { m, k, n, wide, a, right, start, out });
-            }
-            scratch::with(m * k, |left| {
-                for (p, to) in left.chunks_exact_mut(m).enumerate() {
-                    for (i, to) in to.iter_mut().enumerate() {
-                        *to = a.data[i * a.row + p * a.col];
-                    }
-                }
-                simd::with(Rows { m, k, n, wide, a: Mat { data: left, row: 1, col: m }, right, start, out });
-            });
+            simd::with(Rows { m, k, n, wide, a, right, start, out });
         });
     });
+}
+
+/// As [`packed`], where every thread copies what it needs of the right side itself, as much as stays near, and computes
+/// whole panels of the result.
+fn by_panels<S: Scalar>(
+    m: usize,
+    k: usize,
+    n: usize,
+    wide: usize,
+    a: Mat<S>,
+    b: Mat<S>,
+    bias: Option<&[S]>,
+    out: &mut [S],
+) {
+    let width = simd::width::<S>();
+    let (panels, rows, block) = (n.div_ceil(wide), even(m, TALL), even(k, BLOCK));
+    let out = Parts::of(out, 1);
+    let task = |t: usize| {
+        let (top, first) = (t / panels * rows, t % panels * wide);
+        let (m, own) = (rows.min(m - top), wide.min(n - first));
+        let wide = own.next_multiple_of(width);
+        scratch::with(block * wide, |right| {
+            scratch::with(m * own, |done| {
+                for from in (0..k).step_by(block) {
+                    let k = block.min(k - from);
+                    let panel = &mut right[..k * wide];
+                    pack(Mat { data: &b.data[from * b.row..], ..b }, k, first, n, panel);
+                    let start = match bias {
+                        _ if from > 0 => Start::Kept,
+                        Some(bias) => Start::Places(&bias[first..]),
+                        None => Start::Zero,
+                    };
+                    let a = Mat { data: &a.data[top * a.row + from * a.col..], ..a };
+                    let right = Right { data: panel, panel: k, down: None };
+                    simd::with(Rows { m, k, n: own, wide, a, right, start, out: done });
+                }
+                for (i, row) in done.chunks_exact(own).enumerate() {
+                    let at = (top + i) * n + first;
+                    // SAFETY: this place is of this task.
+                    unsafe { out.range(at..at + own) }.copy_from_slice(row);
+                }
+            });
+        });
+    };
+    let count = panels * m.div_ceil(rows);
+    if pays(m * k * n, PARALLEL) { share(count, &task) } else { (0..count).for_each(task) }
 }
 
 /// As [`packed`], with the sides exchanged: the rows of `a` are copied, and blocks of columns of the result computed as
@@ -190,20 +240,8 @@ fn turned_about<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, b
             let start = bias.map_or(Start::Zero, |b| Start::Rows(&b[first..]));
             scratch::with(own * across, |block| {
                 simd::with(Rows { m: own, k, n: across, wide, a, right, start, out: block });
-                let block = &*block;
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        for (i, j) in (0..own).step_by(SIDE).flat_map(|i| (0..m).step_by(SIDE).map(move |j| (i, j))) {
-                            let rows = (i..own.min(i + SIDE)).map(|i| &block[i * across + j..(i + 1) * across]);
-                            for (k, row) in turned_rows(rows).iter().enumerate().take(m - j) {
-                                let at = (j + k) * n + first + i;
-                                // SAFETY: the columns from `first` on are those of this task.
-                                put(row, unsafe { out.range(at..at + SIDE.min(own - i)) });
-                            }
-                        }
-                    },
-                );
+                // SAFETY: the columns from `first` on are those of this task.
+                unsafe { transpose(block, across, own, m, &out, [first, n, own]) };
             });
         };
         let count = n.div_ceil(rows);
@@ -227,42 +265,22 @@ fn pack<S: Scalar>(b: Mat<S>, k: usize, from: usize, n: usize, panel: &mut [S]) 
     let columns = wide.min(n - from);
     if b.col == 1 {
         for (p, to) in panel.chunks_exact_mut(wide).enumerate() {
+            simd::prefetch(b.data, (p + AHEAD) * b.row + from, columns);
             to[..columns].copy_from_slice(&b.data[p * b.row + from..][..columns]);
             to[columns..].fill(S::zero());
         }
         return;
     }
-    // Squares of 8 by 8 are turned in registers.
-    vectorised(
-        #[inline(always)]
-        || {
-            for (p, to) in panel.chunks_mut(SIDE * wide).enumerate() {
-                let (deep, at) = (to.len() / wide, p * SIDE * b.row + from * b.col);
-                for first in (0..columns).step_by(SIDE) {
-                    let own = SIDE.min(columns - first);
-                    if b.row == 1 && deep == SIDE && own == SIDE {
-                        let mut square = [[S::zero(); SIDE]; SIDE];
-                        for (j, column) in square.iter_mut().enumerate() {
-                            column.copy_from_slice(&b.data[at + (first + j) * b.col..][..SIDE]);
-                        }
-                        let square = turned(square);
-                        for (q, row) in square.iter().enumerate() {
-                            to[q * wide + first..][..SIDE].copy_from_slice(row);
-                        }
-                    } else {
-                        for j in first..first + own {
-                            for q in 0..deep {
-                                to[q * wide + j] = b.data[at + j * b.col + q * b.row];
-                            }
-                        }
-                    }
-                }
-                if columns < wide {
-                    to.chunks_exact_mut(wide).for_each(|to| to[columns..].fill(S::zero()));
-                }
-            }
-        },
-    );
+    if b.row == 1 {
+        let panel = Parts::of(panel, 1);
+        // SAFETY: the panel is borrowed by nobody else.
+        return unsafe { transpose(&b.data[from * b.col..], b.col, columns, k, &panel, [0, wide, wide]) };
+    }
+    for (p, to) in panel.chunks_exact_mut(wide).enumerate() {
+        for (j, to) in to.iter_mut().enumerate() {
+            *to = if j < columns { b.data[p * b.row + (from + j) * b.col] } else { S::zero() };
+        }
+    }
 }
 
 /// Some rows of a product, in panels of `wide` columns.
@@ -282,10 +300,10 @@ impl<S: Scalar> pulp::WithSimd for Rows<'_, S> {
     #[inline(always)]
     fn with_simd<A: pulp::Simd>(self, simd: A) {
         let Rows { m, k, n, wide, a, right, start, out } = self;
-        let width = S::width::<A>();
+        let (width, length) = (S::width::<A>(), even(k, BLOCK));
         let mut block = 0;
         loop {
-            let terms = BLOCK.min(k - block);
+            let terms = length.min(k - block);
             for from in (0..n).step_by(wide) {
                 let own = wide.min((n - from).next_multiple_of(width));
                 let mut columns = [Column::default(); WIDE];

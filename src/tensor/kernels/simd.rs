@@ -1,6 +1,7 @@
 //! Loops compiled for the vector registers of this machine, and the functions they need without branches.
 
 use super::lanes::Lanes;
+use super::team::Parts;
 use pulp::Arch;
 use std::marker::PhantomData;
 use std::sync::LazyLock;
@@ -58,6 +59,58 @@ pub(super) fn with_for<S: Lanes, K: pulp::WithSimd>(n: usize, kernel: K) -> K::O
 /// How many numbers fit into the registers that [`with_for`] chooses.
 pub(super) fn width_for<S: Lanes>(n: usize) -> usize {
     with_for::<S, _>(n, Width::<S>(PhantomData))
+}
+
+/// Calls `len` numbers from `at` on into the cache, as far as they are there.
+#[inline(always)]
+pub(super) fn prefetch<S>(data: &[S], at: usize, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (at..(at + len).min(data.len())).step_by(64 / size_of::<S>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it reads nothing that could be seen, and the address lies in the slice.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(data.as_ptr().add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (data, at, len);
+}
+
+/// [`Lanes::turn`] with AVX-512. Call it inside [`vectorised`].
+///
+/// # Safety
+/// Nobody else may have the places that are written.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usize, pitch: usize) -> bool {
+    use std::arch::x86_64::{__m512, __m512d};
+    let Arch::V4(v4) = *ARCH else { return false };
+    let a = v4.avx512f;
+    let pairs = |x: __m512, y: __m512| [a._mm512_unpacklo_ps(x, y), a._mm512_unpackhi_ps(x, y)];
+    let fours = |x: __m512, y: __m512| -> [__m512; 2] {
+        let (x, y): (__m512d, __m512d) = (pulp::cast(x), pulp::cast(y));
+        [pulp::cast(a._mm512_unpacklo_pd(x, y)), pulp::cast(a._mm512_unpackhi_pd(x, y))]
+    };
+    let quarters = |x, y| [a._mm512_shuffle_f32x4::<0x88>(x, y), a._mm512_shuffle_f32x4::<0xdd>(x, y)];
+    let mut rows = [pulp::cast::<_, __m512>([0f32; 16]); 16];
+    for (r, row) in rows.iter_mut().enumerate() {
+        *row = pulp::cast(*from[r * stride..].first_chunk::<16>().expect("a row of the square"));
+    }
+    // Within each quarter of the registers, squares of 4 by 4 are turned; then the quarters change places.
+    for i in (0..16).step_by(4) {
+        let [[p, q], [r, s]] = [pairs(rows[i], rows[i + 1]), pairs(rows[i + 2], rows[i + 3])];
+        [rows[i], rows[i + 1]] = fours(p, r);
+        [rows[i + 2], rows[i + 3]] = fours(q, s);
+    }
+    for k in 0..4 {
+        let [[p, q], [r, s]] = [quarters(rows[k], rows[k + 4]), quarters(rows[k + 8], rows[k + 12])];
+        [rows[k], rows[k + 8]] = quarters(p, r);
+        [rows[k + 4], rows[k + 12]] = quarters(q, s);
+    }
+    for (r, row) in rows.into_iter().enumerate() {
+        // SAFETY: the caller's.
+        let to = unsafe { to.range(at + r * pitch..at + r * pitch + 16) };
+        to.copy_from_slice(&pulp::cast::<_, [f32; 16]>(row));
+    }
+    true
 }
 
 /// Adding and subtracting this rounds a number below 2²² to a whole one.

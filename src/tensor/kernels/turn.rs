@@ -1,14 +1,15 @@
 //! Transposition in squares that stay in registers.
 
 use super::simd::vectorised;
+use super::team::Parts;
 use crate::tensor::Scalar;
 
-/// Side of the squares that are turned at once.
-pub(super) const SIDE: usize = 8;
+/// Side of the squares that are turned where 16 by 16 numbers are not there or find no registers.
+const SIDE: usize = 8;
 
 /// The transpose, in three rounds that each interleave the rows of the halves; so written, it becomes shuffles.
 #[inline(always)]
-pub(super) fn turned<S: Scalar>(mut square: [[S; SIDE]; SIDE]) -> [[S; SIDE]; SIDE] {
+fn turned<S: Scalar>(mut square: [[S; SIDE]; SIDE]) -> [[S; SIDE]; SIDE] {
     for _ in 0..3 {
         let mut next = square;
         for r in 0..SIDE / 2 {
@@ -23,7 +24,7 @@ pub(super) fn turned<S: Scalar>(mut square: [[S; SIDE]; SIDE]) -> [[S; SIDE]; SI
 
 /// The transpose of a square of up to [`SIDE`] rows, each of them perhaps shorter; what is missing is zero.
 #[inline(always)]
-pub(super) fn turned_rows<'a, S: Scalar>(rows: impl Iterator<Item = &'a [S]>) -> [[S; SIDE]; SIDE] {
+fn turned_rows<'a, S: Scalar>(rows: impl Iterator<Item = &'a [S]>) -> [[S; SIDE]; SIDE] {
     let mut square = [[S::zero(); SIDE]; SIDE];
     for (to, from) in square.iter_mut().zip(rows) {
         match from.first_chunk() {
@@ -36,28 +37,51 @@ pub(super) fn turned_rows<'a, S: Scalar>(rows: impl Iterator<Item = &'a [S]>) ->
 
 /// Writes a row of a square, or as much of it as there is room for.
 #[inline(always)]
-pub(super) fn put<S: Scalar>(row: &[S; SIDE], to: &mut [S]) {
+fn put<S: Scalar>(row: &[S; SIDE], to: &mut [S]) {
     match to.first_chunk_mut() {
         Some(all) => *all = *row,
         None => to.copy_from_slice(&row[..to.len()]),
     }
 }
 
-/// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros.
-pub(super) fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [S]) {
-    let places = g.len() / channels;
+/// Writes the transpose of `rows` × `cols` numbers. Row i begins at `i * stride` in `from`; row j of the result begins at
+/// `first + j * pitch`, and where it is longer than `rows`, up to `lanes`, zeros follow.
+///
+/// # Safety
+/// Nobody else may have those places.
+///
+/// # Panics
+/// If a number or its place is not there.
+pub(super) unsafe fn transpose<S: Scalar>(
+    from: &[S],
+    stride: usize,
+    rows: usize,
+    cols: usize,
+    to: &Parts<S>,
+    [first, pitch, lanes]: [usize; 3],
+) {
+    const WIDE: usize = 16;
     vectorised(
         #[inline(always)]
         || {
-            let to = &mut to[..places * lanes];
-            // Rows of channels are often a power of two apart and then share lines of the cache, so few are read at once.
-            for o in (0..lanes).step_by(SIDE) {
-                for (b, to) in to.chunks_mut(SIDE * lanes).enumerate() {
-                    let (at, n) = (b * SIDE, to.len() / lanes);
-                    let own = o.min(channels)..channels.min(o + SIDE);
-                    let square = turned_rows(own.map(|o| &g[o * places + at..][..n]));
-                    for (row, to) in square.iter().zip(to.chunks_exact_mut(lanes)) {
-                        put(row, &mut to[o..]);
+            for i in (0..lanes).step_by(WIDE) {
+                for j in (0..cols).step_by(WIDE) {
+                    if i + WIDE <= rows && j + WIDE <= cols {
+                        // SAFETY: the caller says so, and every place is of one square only.
+                        if unsafe { S::turn(&from[i * stride + j..], stride, to, first + j * pitch + i, pitch) } {
+                            continue;
+                        }
+                    }
+                    for i in (i..lanes.min(i + WIDE)).step_by(SIDE) {
+                        for j in (j..cols.min(j + WIDE)).step_by(SIDE) {
+                            let (own, deep) = (i.min(rows)..rows.min(i + SIDE), SIDE.min(cols - j));
+                            let square = turned_rows(own.map(|r| &from[r * stride + j..][..deep]));
+                            for (c, row) in square.iter().enumerate().take(deep) {
+                                let at = first + (j + c) * pitch + i;
+                                // SAFETY: as above.
+                                put(row, unsafe { to.range(at..at + SIDE.min(lanes - i)) });
+                            }
+                        }
                     }
                 }
             }
@@ -65,16 +89,32 @@ pub(super) fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [
     );
 }
 
+/// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros.
+pub(super) fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [S]) {
+    let places = g.len() / channels;
+    // SAFETY: `to` is borrowed by nobody else.
+    unsafe { transpose(g, places, channels, places, &Parts::of(to, 1), [0, lanes, lanes]) };
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::tensor::Scalar;
+
+    fn check<S: Scalar>(channels: usize, places: usize, lanes: usize) {
+        let g: Vec<S> = (0..channels * places).map(|i| S::of(i as f64 + 1.0)).collect();
+        let mut to = vec![S::nan(); places * lanes];
+        super::turn(&g, channels, lanes, &mut to);
+        let at = |p: usize, o: usize| if o < channels { g[o * places + p] } else { S::zero() };
+        assert!((0..places * lanes).all(|i| to[i] == at(i / lanes, i % lanes)), "{channels} {places} {lanes}");
+    }
+
     #[test]
     fn every_number_finds_its_place() {
-        for (channels, places, lanes) in [(1, 1, 4), (6, 100, 8), (16, 9, 16), (20, 17, 32), (3, 8, 4)] {
-            let g: Vec<f64> = (0..channels * places).map(|i| i as f64 + 1.0).collect();
-            let mut to = vec![f64::NAN; places * lanes];
-            super::turn(&g, channels, lanes, &mut to);
-            let at = |p: usize, o: usize| if o < channels { g[o * places + p] } else { 0.0 };
-            assert!((0..places * lanes).all(|i| to[i] == at(i / lanes, i % lanes)), "{channels} {places} {lanes}");
+        for (channels, places, lanes) in
+            [(1, 1, 4), (6, 100, 8), (16, 9, 16), (20, 17, 32), (3, 8, 4), (33, 50, 36), (32, 48, 32)]
+        {
+            check::<f64>(channels, places, lanes);
+            check::<f32>(channels, places, lanes);
         }
     }
 }
