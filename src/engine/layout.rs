@@ -19,6 +19,16 @@ pub struct Region {
 /// Regions above which only one order of laying them is tried.
 const MANY: usize = 4000;
 
+/// Numbers of which the first lies on a line of the cache; for fewer it would waste too much.
+const LONG: usize = 256;
+/// Numbers in a line, or in two.
+const LINE: usize = 16;
+
+/// Where `len` numbers may begin, from `at` on.
+pub(super) fn lined(at: usize, len: usize) -> usize {
+    if len < LONG { at } else { at.saturating_add(LINE - 1) / LINE * LINE }
+}
+
 /// By what spans are ordered.
 type Key = fn(&Span) -> (usize, usize);
 
@@ -65,7 +75,7 @@ fn first_fit(spans: &[Span], order: &[usize]) -> (Vec<usize>, usize) {
             if at[other] >= place + spans[k].len {
                 break;
             }
-            place = place.max(at[other] + spans[other].len);
+            place = lined(place.max(at[other] + spans[other].len), spans[k].len);
         }
         at[k] = place;
         total = total.max(place + spans[k].len);
@@ -110,7 +120,8 @@ impl Plan {
 
     /// Outputs in the order of the program, then what is saved, then gradients in the order of the backward pass.
     fn side_by_side(&mut self) {
-        let (saved, grads) = (self.values, self.values + self.saved);
+        let saved = lined(self.values, LONG);
+        let grads = lined(saved + self.saved, LONG);
         let by = |r: &Range<usize>, n: usize| r.start + n..r.end + n;
         for step in &mut self.steps {
             step.saved = by(&step.saved, saved);

@@ -6,7 +6,8 @@ use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Forward, Mode, Precision, Role};
 use crate::tensor::kernels::elementwise;
-use crate::tensor::{View, ViewMut, mix};
+use crate::tensor::{Lined, View, ViewMut, mix};
+use aligned_vec::avec;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -43,7 +44,7 @@ pub struct Bad {
 #[derive(Clone, Debug)]
 pub struct Pass<S> {
     /// The buffer of all values, gradients and saved numbers.
-    pub(super) numbers: Vec<S>,
+    pub(super) numbers: Lined<S>,
     pub(super) cursor: usize,
     /// Contributions that have arrived at each node's gradient.
     pub(super) arrived: Vec<usize>,
@@ -74,7 +75,7 @@ impl<S: Precision> Pass<S> {
     /// Memory for `plan`; nothing computed yet.
     pub fn new(plan: &Plan) -> Self {
         Pass {
-            numbers: vec![S::zero(); plan.numbers],
+            numbers: avec![S::zero(); plan.numbers],
             cursor: 0,
             arrived: vec![0; plan.steps.len()],
             keep: false,
@@ -100,7 +101,7 @@ impl<S: Precision> Pass<S> {
         if self.numbers.len() < from.numbers.len() {
             std::mem::swap(&mut self.numbers, &mut from.numbers);
         }
-        from.numbers = Vec::new();
+        from.numbers = Lined::new(0);
         from.rewind();
     }
 
@@ -150,7 +151,8 @@ impl<S: Precision> Pass<S> {
             Phase::Forward | Phase::Loss => self.forward(plan, at, weights, x, y, instruction.phase),
             Phase::Seed => {
                 if self.cursor == plan.forward_len() && self.keep {
-                    self.before.clone_from(&weights.grads);
+                    self.before.clear();
+                    self.before.extend_from_slice(&weights.grads);
                 } else if self.cursor == plan.forward_len() && (self.lean || plan.keep == Keep::Needed) {
                     // The others are written over before anyone reads them.
                     plan.idle.iter().for_each(|r| weights.grads[r.clone()].fill(S::zero()));

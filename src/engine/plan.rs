@@ -6,6 +6,7 @@
 
 use crate::engine::cut::Cut;
 use crate::engine::footprint::{absurd, finds_room};
+use crate::engine::layout::lined;
 use crate::engine::weights::{ParamInfo, Weights};
 use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Kind, Params, Role};
@@ -293,13 +294,14 @@ impl Plan {
         let flows = |pin: usize| !kind.spec.no_grad.contains(&pin);
         let spare = !inputs.iter().enumerate().any(|(pin, s)| flows(pin) && reaches(s))
             && !weights.iter().any(|k| self.infos[*k].trained());
+        let (value, kept) = (lined(self.values, len), lined(self.saved, saved));
         self.steps.push(Step {
             id,
             kind,
             params,
             shape,
-            value: self.values..self.values.saturating_add(len),
-            saved: self.saved..self.saved.saturating_add(saved),
+            value: value..value.saturating_add(len),
+            saved: kept..kept.saturating_add(saved),
             pins: vec![None; inputs.len()],
             inputs,
             input_shapes,
@@ -317,8 +319,8 @@ impl Plan {
             forward: Cut::default(),
             back: Cut::default(),
         });
-        self.values = self.values.saturating_add(len);
-        self.saved = self.saved.saturating_add(saved);
+        self.values = value.saturating_add(len);
+        self.saved = kept.saturating_add(saved);
     }
 
     /// Gives gradients their regions, from the losses back.
@@ -372,8 +374,9 @@ impl Plan {
 
     /// The next place for gradients, where each has its own.
     fn region(&mut self, len: usize) -> Range<usize> {
-        let range = self.grads..self.grads + len;
-        self.grads += len;
+        let start = lined(self.grads, len);
+        let range = start..start + len;
+        self.grads = range.end;
         range
     }
 

@@ -1,7 +1,8 @@
 //! The weights of a graph: one flat buffer for values, one for gradients.
 
 use crate::graph::{Graph, Inference, NodeId, Tuning};
-use crate::tensor::{Init, Scalar, stream};
+use crate::tensor::{Init, Lined, Scalar, stream};
+use aligned_vec::avec;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,9 +44,9 @@ pub struct Weights<S> {
     /// What lies where, by node id and then in the kind's order.
     pub infos: Arc<[ParamInfo]>,
     /// Elements of all weights.
-    pub values: Vec<S>,
+    pub values: Lined<S>,
     /// ∂L/∂w, laid out as `values`.
-    pub grads: Vec<S>,
+    pub grads: Lined<S>,
 }
 
 impl<S: Scalar> Weights<S> {
@@ -53,7 +54,7 @@ impl<S: Scalar> Weights<S> {
     /// that an edit elsewhere does not change its start.
     pub fn init(graph: &Graph, inference: &Inference, seed: u64) -> Self {
         let mut infos = Vec::new();
-        let mut values = Vec::new();
+        let mut values: Vec<S> = Vec::new();
         for n in graph.nodes() {
             let Some(inferred) = inference.nodes.get(&n.id) else { continue };
             for (k, w) in inferred.weights.iter().enumerate() {
@@ -67,7 +68,8 @@ impl<S: Scalar> Weights<S> {
                 infos.push(ParamInfo { node: n.id, name: w.name, label, shape, range, init, buffer, tuning });
             }
         }
-        let grads = vec![S::zero(); values.len()];
+        let values = Lined::from_slice(0, &values);
+        let grads = avec![S::zero(); values.len()];
         Weights { infos: infos.into(), values, grads }
     }
 

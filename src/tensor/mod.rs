@@ -8,6 +8,9 @@ mod scalar;
 mod shape;
 mod view;
 
+/// Numbers from the beginning of a line of the cache on, as vectors that cross none are read faster.
+pub type Lined<S> = aligned_vec::AVec<S>;
+
 pub use rng::{Init, mix, normal, stream};
 pub use scalar::{Scalar, norm};
 pub use shape::{Dim, Shape};

@@ -102,7 +102,7 @@ impl<S: Precision> Session<S> {
     /// If the weights that made the numbers are no longer there.
     fn scene(&self, budget: u64) -> Result<Scene<'_, S>, String> {
         let (plan, pass) = self.current();
-        let used = match self.before() {
+        let used: &[S] = match self.before() {
             _ if !self.moved() => &self.weights().values,
             Some(before) => &before.values,
             None => {

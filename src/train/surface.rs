@@ -68,7 +68,7 @@ struct Plane {
 
 impl Plane {
     fn new(weights: &Weights<f32>, axes: &Axes) -> Option<(Self, [String; 2])> {
-        let base = weights.values.clone();
+        let base = weights.values.to_vec();
         match axes {
             Axes::Elements(two) => {
                 let at = |e: &WeightElement| {

@@ -129,7 +129,7 @@ fn a_second_backward_pass_needs_a_retained_graph() {
     assert_eq!(s.weights().grads, before, "nothing has happened");
     s.backward_again(true).expect("now it is");
     let doubled: Vec<f32> = before.iter().map(|g| 2.0 * g).collect();
-    assert_eq!(s.weights().grads, doubled);
+    assert_eq!(*s.weights().grads, doubled);
     s.advance();
     // The text of PyTorch names a tensor by its address; the beginning is the same.
     let moved = s.backward_again(true).expect_err("weights have moved").to_string();

@@ -73,7 +73,7 @@ fn agree(graph: &Graph, inference: &Inference, batches: &[(Vec<f32>, Vec<f32>)],
         }
         assert_eq!(full.bad(), None, "{name}");
         assert_eq!(tight.bad(), None, "{name}");
-        let same = weights.values.iter().zip(&others.values).all(|(a, b)| a.to_bits() == b.to_bits());
+        let same = weights.values.iter().zip(others.values.iter()).all(|(a, b)| a.to_bits() == b.to_bits());
         assert!(same, "{name}: the weights differ after batch {n}");
     }
     // Forward alone, as in an evaluation.

@@ -238,7 +238,7 @@ pub(super) fn sum_ranges<S: Scalar>(n: usize, chunk: usize, leaf: &(impl Fn(Rang
 }
 
 /// The sum of the lanes, a power of two of them, by adding the upper half to the lower one.
-pub(super) fn fold<S: Scalar, const N: usize>(mut lanes: [S; N]) -> S {
+pub fn fold<S: Scalar, const N: usize>(mut lanes: [S; N]) -> S {
     let mut n = N / 2;
     while n > 0 {
         for k in 0..n {

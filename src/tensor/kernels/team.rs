@@ -87,7 +87,7 @@ pub(super) fn pays(work: usize, alone: usize) -> bool {
 }
 
 /// A slice in parts of one length that tasks take; the last may be shorter.
-pub(super) struct Parts<'a, T> {
+pub struct Parts<'a, T> {
     start: *mut T,
     whole: usize,
     len: usize,
@@ -98,6 +98,7 @@ pub(super) struct Parts<'a, T> {
 unsafe impl<T: Send> Sync for Parts<'_, T> {}
 
 impl<'a, T> Parts<'a, T> {
+    /// A slice in parts of `len` elements.
     pub fn of(data: &'a mut [T], len: usize) -> Self {
         Parts { start: data.as_mut_ptr(), whole: data.len(), len, of: PhantomData }
     }

@@ -12,12 +12,13 @@ mod shared;
 
 use crate::engine::Update;
 use crate::graph::Tuning;
-use crate::tensor::Scalar;
-use crate::tensor::kernels::elementwise::pieces;
+use crate::tensor::kernels::elementwise::{fold, pieces};
 use crate::tensor::kernels::simd::vectorised;
+use crate::tensor::{Lined, Scalar};
 use crate::train::described::{About, Chosen, Listed};
 use crate::train::state::wide;
 use crate::train::{Limits, Memory, Optimizer};
+use aligned_vec::avec;
 use search::{Method, Search};
 use std::any::Any;
 
@@ -108,7 +109,7 @@ impl Chosen<Rule> {
 }
 
 /// Elements moved at a time, so that what is measured is still in the nearest cache.
-const BLOCK: usize = 256;
+const BLOCK: usize = 1024;
 
 /// One optimiser at work on a flat buffer of weights.
 #[derive(Clone, Debug)]
@@ -117,9 +118,9 @@ pub struct Moves<S> {
     p: [f64; MOST],
     rate: f64,
     limits: Limits,
-    buffers: [Vec<S>; 3],
+    buffers: [Lined<S>; 3],
     /// The sum of the gradients of the batches since the last step, over their number.
-    gathered: Vec<S>,
+    gathered: Lined<S>,
     waiting: usize,
     /// For a rule that searches.
     search: Option<Box<Search<S>>>,
@@ -141,14 +142,14 @@ impl<S: Scalar> Moves<S> {
     pub fn new(rule: &Optimizer, elements: usize, params: usize) -> Self {
         let p = rule.numbers();
         let used = (rule.kind.buffers)(&p);
-        let buffer = |k: usize| if k < used { vec![S::zero(); elements] } else { Vec::new() };
+        let buffer = |k: usize| if k < used { avec![S::zero(); elements] } else { Lined::new(0) };
         Moves {
             rate: rule.lr(),
             rule: rule.clone(),
             p,
             limits: Limits::default(),
             buffers: [buffer(0), buffer(1), buffer(2)],
-            gathered: Vec::new(),
+            gathered: Lined::new(0),
             waiting: 0,
             search: rule.kind.search.map(|method| Box::new(Search::new(method, &p, elements))),
             loss: f64::NAN,
@@ -163,7 +164,7 @@ impl<S: Scalar> Moves<S> {
 
     /// Memory that its state takes, in bytes.
     pub(in crate::train) fn bytes(&self) -> usize {
-        let numbers = self.gathered.len() + self.buffers.iter().map(Vec::len).sum::<usize>();
+        let numbers = self.gathered.len() + self.buffers.iter().map(|b| b.len()).sum::<usize>();
         let search = self.search.as_ref().map_or(0, |s| s.bytes());
         numbers * size_of::<S>() + search + self.moved.len() * (size_of::<(f64, f64)>() + size_of::<Tuning>())
     }
@@ -221,7 +222,7 @@ impl<S: Scalar> Moves<S> {
             return Err(format!("it is {id} now, the saved one was {}", kept.kind));
         }
         let elements = self.elements;
-        let narrow = |data: &[f64]| data.iter().map(|x| S::of(*x)).collect::<Vec<S>>();
+        let narrow = |data: &[f64]| Lined::from_iter(0, data.iter().map(|x| S::of(*x)));
         let gathers = kept.waiting < self.limits.accumulate.max(1)
             && kept.gathered.len() == if kept.waiting > 0 { elements } else { 0 }
             && kept.step < 1 << 53;
@@ -333,7 +334,7 @@ fn distance<S: Scalar>(a: &[S], b: &[S]) -> [f64; 2] {
 /// As [`distance`], with squares that are numbers of type `T`.
 #[inline(always)]
 fn sums<S: Scalar, T: Scalar>(a: &[S], b: &[S], of: impl Fn(S) -> T) -> [T; 2] {
-    const LANES: usize = 16;
+    const LANES: usize = 32;
     vectorised(
         #[inline(always)]
         || {
@@ -351,7 +352,7 @@ fn sums<S: Scalar, T: Scalar>(a: &[S], b: &[S], of: impl Fn(S) -> T) -> [T; 2] {
                 apart[k] += d * d;
                 size[k] += x * x;
             }
-            [apart.into_iter().sum(), size.into_iter().sum()]
+            [fold(apart), fold(size)]
         },
     )
 }

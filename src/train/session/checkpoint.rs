@@ -49,7 +49,7 @@ impl<S: Precision> Session<S> {
     /// The present state; `None` while a batch is under way.
     pub(in crate::train) fn checkpoint(&self) -> Option<Checkpoint<S>> {
         self.at_rest().then(|| Checkpoint {
-            weights: self.weights.values.clone(),
+            weights: self.weights.values.to_vec(),
             moves: self.moves.clone(),
             pace: self.pace.clone(),
             watch: self.watch.clone(),
@@ -59,7 +59,7 @@ impl<S: Precision> Session<S> {
             batch: self.batch,
             step: self.step,
             sum: self.sum,
-            grads: (!self.config.zero_grad).then(|| (self.weights.grads.clone(), self.ledger.sum)),
+            grads: (!self.config.zero_grad).then(|| (self.weights.grads.to_vec(), self.ledger.sum)),
             stops: self.keep_stops(),
         })
     }

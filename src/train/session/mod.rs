@@ -507,7 +507,8 @@ impl<S: Precision> Session<S> {
             && cursor.checked_sub(1).is_some_and(|c| program[c].phase != Phase::Update);
         if first {
             let mut values = self.before.take().map(|b| b.values).unwrap_or_default();
-            values.clone_from(&self.weights.values);
+            values.clear();
+            values.extend_from_slice(&self.weights.values);
             self.before = Some(Before { step: self.step, rate: self.moves.rate(), values });
         }
     }

@@ -4,8 +4,9 @@ use crate::data::Dataset;
 use crate::engine::{Pass, Plan, PlanError, Weights};
 use crate::graph::{Graph, Inference};
 use crate::ops::Precision;
-use crate::tensor::mix;
+use crate::tensor::{Lined, mix};
 use crate::train::Session;
+use aligned_vec::avec;
 use std::sync::Arc;
 
 /// The numbers of one batch in double precision.
@@ -72,8 +73,8 @@ impl<S: Precision> Session<S> {
         };
         let weights = Weights {
             infos: Arc::clone(&self.weights.infos),
-            values: wide(&self.weights.values),
-            grads: vec![0.0; self.weights.grads.len()],
+            values: Lined::from_slice(0, &wide(&self.weights.values)),
+            grads: avec![0.0; self.weights.grads.len()],
         };
         Probe { graph: Arc::clone(&self.graph), inference: Arc::clone(&self.inference), weights, x, y, rows, draw }
     }

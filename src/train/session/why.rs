@@ -22,7 +22,7 @@ impl<S: Precision> Session<S> {
             return scene.why(of, false);
         }
         let updated = plan.program()[..pass.cursor()].iter().any(|i| i.phase == Phase::Update);
-        let before = self.before().map(|b| &b.values).filter(|_| updated);
+        let before = self.before().map(|b| b.values.as_slice()).filter(|_| updated);
         let used = before.unwrap_or(&self.weights().values);
         let scene = Scene { plan, pass, weights: self.weights(), used, graph, budget };
         scene.why(of, updated && before.is_none())
