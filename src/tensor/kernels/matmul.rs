@@ -157,7 +157,7 @@ fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: O
         && (1..=DEEP).contains(&k)
         && n.is_multiple_of(width)
         && !(b.row * size_of::<S>()).is_multiple_of(1024);
-    if !direct && k > 0 && n >= MANY * wide {
+    if !direct && k > 0 && a.col == 1 && n >= MANY * wide {
         return by_panels(m, k, n, wide, a, b, bias, out);
     }
     scratch::with(if direct { 0 } else { k * vectors * width }, |right| {
@@ -170,7 +170,22 @@ fn packed<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, bias: O
         cut(parallel, out, rows * n, |r, out| {
             let (first, m) = (r * rows, out.len() / n);
             let a = Mat { data: &a.data[(first * a.row).min(a.data.len())..], ..a };
-            simd::with(Rows { m, k, n, wide, a, right, start, out });
+            if direct || a.col == 1 {
+                return simd::with(Rows { m, k, n, wide, a, right, start, out });
+            }
+            scratch::with(m * k, |left| {
+                for (p, to) in left.chunks_exact_mut(m).enumerate() {
+                    if a.row == 1 {
+                        simd::prefetch(a.data, (p + AHEAD) * a.col, m);
+                        to.copy_from_slice(&a.data[p * a.col..][..m]);
+                        continue;
+                    }
+                    for (i, to) in to.iter_mut().enumerate() {
+                        *to = a.data[i * a.row + p * a.col];
+                    }
+                }
+                simd::with(Rows { m, k, n, wide, a: Mat { data: left, row: 1, col: m }, right, start, out });
+            });
         });
     });
 }
