@@ -40,7 +40,8 @@ impl Plan {
             let least = least(&spans);
             (least, if self.keep == Keep::All { places(&spans, least).1 } else { self.numbers })
         });
-        let (values, saved, gradients) = (self.values, self.saved, self.grads);
+        let [values, both] = self.sections();
+        let (saved, gradients) = (both - values, self.grads);
         Footprint { values, saved, gradients, total: self.numbers, unwatched, live }
     }
 }

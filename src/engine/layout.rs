@@ -118,10 +118,15 @@ impl Plan {
         }
     }
 
+    /// Where what is saved begins, and where gradients do, if each has a place of its own.
+    pub(super) fn sections(&self) -> [usize; 2] {
+        let saved = lined(self.values, self.saved);
+        [saved, lined(saved.saturating_add(self.saved), self.grads)]
+    }
+
     /// Outputs in the order of the program, then what is saved, then gradients in the order of the backward pass.
     fn side_by_side(&mut self) {
-        let saved = lined(self.values, LONG);
-        let grads = lined(saved + self.saved, LONG);
+        let [saved, grads] = self.sections();
         let by = |r: &Range<usize>, n: usize| r.start + n..r.end + n;
         for step in &mut self.steps {
             step.saved = by(&step.saved, saved);

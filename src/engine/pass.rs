@@ -6,9 +6,11 @@ use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Forward, Mode, Precision, Role};
 use crate::tensor::kernels::elementwise;
+use crate::tensor::kernels::look::{self, PLACES};
 use crate::tensor::{Lined, View, ViewMut, mix};
 use aligned_vec::avec;
 use smallvec::SmallVec;
+use std::array::from_fn;
 use std::ops::Range;
 
 /// What moves the weights; the optimiser.
@@ -162,9 +164,9 @@ impl<S: Precision> Pass<S> {
                 self.start_gradient(plan, at);
             }
             Phase::Backward => {
-                self.backward(plan, at, weights);
+                let clean = self.backward(plan, at, weights);
                 self.add_kept(plan, at, weights);
-                self.deliver(plan, at, weights);
+                self.deliver(plan, at, weights, clean);
             }
             Phase::Update => {
                 if plan.program[self.cursor - 1].phase != Phase::Update {
@@ -230,7 +232,8 @@ impl<S: Precision> Pass<S> {
     fn forward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, x: &[S], y: &[S], phase: Phase) {
         let step = &plan.steps[at];
         let seed = self.seed(step);
-        match step.kind.spec.role {
+        let there = looked(&self.numbers[step.value.clone()]);
+        let ((), [clean, _]) = look::over([there, 0..0], || match step.kind.spec.role {
             Role::Features => elementwise::copy(x, &mut self.numbers[step.value.clone()]),
             Role::Target => self.numbers[step.value.clone()].copy_from_slice(y),
             Role::Compute | Role::Loss | Role::Penalty => {
@@ -257,8 +260,9 @@ impl<S: Precision> Pass<S> {
                     },
                 );
             }
-        }
-        if self.bad.is_none() {
+        });
+        let clean = clean && sure(&self.numbers[step.value.clone()]);
+        if self.bad.is_none() && !clean {
             self.bad = first_bad(&self.numbers[step.value.clone()]).map(|element| Bad {
                 node: step.id,
                 phase,
@@ -283,11 +287,13 @@ impl<S: Precision> Pass<S> {
         }
     }
 
-    fn backward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
+    /// Says of the first pins whether their gradients are known to be finite.
+    fn backward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) -> [bool; PLACES] {
         let step = &plan.steps[at];
         if step.grad.is_none() || self.lean && step.spare {
-            return;
+            return [false; PLACES];
         }
+        let there = from_fn(|k| step.pins.get(k).and_then(Option::clone).map_or(0..0, |r| looked(&self.numbers[r])));
         let cut = &step.back;
         let mut parts = cut.of(&mut self.numbers);
         let mut grad_inputs: Many<Option<ViewMut<S>>> = SmallVec::new();
@@ -300,24 +306,27 @@ impl<S: Precision> Pass<S> {
         let frozen = |k: &usize| plan.infos[*k].tuning.frozen;
         let pieces = pieces(plan, &step.weights, &mut weights.grads, 0).zip(&step.weights);
         let mut grad_weights: Many<Option<ViewMut<S>>> = many(pieces.map(|(g, k)| (!frozen(k)).then_some(g)));
-        S::backward(
-            step.kind,
-            &mut Backward {
-                params: &step.params,
-                inputs: &inputs,
-                weights: &views,
-                output: View { shape: &step.shape, data: &*parts[cut.output] },
-                saved: &*parts[cut.saved],
-                mode: self.mode,
-                grad_output: View { shape: &step.shape, data: &*parts[cut.grad] },
-                grad_inputs: &mut grad_inputs,
-                grad_weights: &mut grad_weights,
-            },
-        );
+        let backward = || {
+            S::backward(
+                step.kind,
+                &mut Backward {
+                    params: &step.params,
+                    inputs: &inputs,
+                    weights: &views,
+                    output: View { shape: &step.shape, data: &*parts[cut.output] },
+                    saved: &*parts[cut.saved],
+                    mode: self.mode,
+                    grad_output: View { shape: &step.shape, data: &*parts[cut.grad] },
+                    grad_inputs: &mut grad_inputs,
+                    grad_weights: &mut grad_weights,
+                },
+            )
+        };
+        look::over(there, backward).1
     }
 
     /// Adds the contributions of a node to the gradients of its inputs.
-    fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) {
+    fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, clean: [bool; PLACES]) {
         let step = &plan.steps[at];
         if self.lean && step.spare {
             return;
@@ -327,7 +336,8 @@ impl<S: Precision> Pass<S> {
             if self.lean && plan.spares(*source) {
                 continue;
             }
-            if self.bad.is_none() {
+            let clean = clean.get(number) == Some(&true) && sure(&self.numbers[pin.clone()]);
+            if self.bad.is_none() && !clean {
                 let (node, phase, input) = (step.id, Phase::Backward, Some(number));
                 let bad = first_bad(&self.numbers[pin.clone()]);
                 self.bad = bad.map(|element| Bad { node, phase, element, input, param: None });
@@ -486,6 +496,20 @@ fn pieces<'a, S>(
         (rest, start) = (tail, info.range.end);
         ViewMut { shape: &info.shape, data }
     })
+}
+
+/// Numbers up to which a second look costs less than the first.
+const FEW: usize = if cfg!(debug_assertions) { 0 } else { 4096 };
+
+/// Where numbers lie that are looked at while they are written; nowhere, if they are few.
+fn looked<S>(data: &[S]) -> Range<usize> {
+    if data.len() > FEW { look::place(data) } else { 0..0 }
+}
+
+/// In debug builds, whether what is said to be finite is.
+fn sure<S: Precision>(data: &[S]) -> bool {
+    debug_assert!(elementwise::finite(data), "a kernel wrote more after its numbers were looked at");
+    true
 }
 
 /// The first element that is NaN or infinite.

@@ -3,6 +3,7 @@
 //! How the work is cut depends on its length alone, so the bits of a result do not depend on the number of
 //! threads. Short work stays on the calling thread, where it needs no hand-over.
 
+use super::look::Eye;
 use super::scratch;
 use super::simd::vectorised;
 use super::team::{Parts, pays, share};
@@ -73,19 +74,26 @@ pub(super) fn chunks<S: Scalar>(out: &mut [S], len: usize, work: usize, f: impl 
     if pays(work, PARALLEL) {
         cut(true, out, len, |k, part| f(k * len, part));
     } else {
+        let eye = Eye::open();
         f(0, out);
+        eye.saw(out);
     }
 }
 
 /// Calls `f(p, part)` for parts of `len` elements, on all threads if wanted.
 pub(super) fn cut<S: Scalar>(parallel: bool, data: &mut [S], len: usize, f: impl Fn(usize, &mut [S]) + Sync) {
+    let eye = Eye::open();
+    let run = |p: usize, part: &mut [S]| {
+        f(p, part);
+        eye.saw(part);
+    };
     if parallel {
         let count = data.len().div_ceil(len);
         let parts = Parts::of(data, len);
         // SAFETY: every task has a part of its own.
-        share(count, &|p| f(p, unsafe { parts.get(p) }));
+        share(count, &|p| run(p, unsafe { parts.get(p) }));
     } else {
-        data.chunks_mut(len).enumerate().for_each(|(p, part)| f(p, part));
+        data.chunks_mut(len).enumerate().for_each(|(p, part)| run(p, part));
     }
 }
 
@@ -132,31 +140,33 @@ fn add_up<T: std::ops::Add<Output = T>>(n: usize, chunk: usize, of: &impl Fn(usi
     part(0, n, chunk, of)
 }
 
-/// Whether all elements are finite. The sum of `x·0` is NaN exactly if one is not.
-pub fn finite<S: Scalar>(data: &[S]) -> bool {
-    let probe = |data: &[S]| -> bool {
-        // Sums that do not wait for each other run in one vector register.
-        let probe: S = vectorised(
-            #[inline(always)]
-            || {
-                let mut lanes = [S::zero(); 16];
-                let (chunks, rest) = data.as_chunks::<16>();
-                for chunk in chunks {
-                    for (lane, x) in lanes.iter_mut().zip(chunk) {
-                        *lane += *x * S::zero();
-                    }
+/// Whether all elements are finite, found by this thread. The sum of `x·0` is NaN exactly if one is not.
+pub(super) fn clean<S: Scalar>(data: &[S]) -> bool {
+    // Sums that do not wait for each other run in a few vector registers.
+    let probe: S = vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [S::zero(); 32];
+            let (chunks, rest) = data.as_chunks::<32>();
+            for chunk in chunks {
+                for (lane, x) in lanes.iter_mut().zip(chunk) {
+                    *lane += *x * S::zero();
                 }
-                lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
-            },
-        );
-        probe == S::zero()
-    };
+            }
+            fold(lanes) + rest.iter().map(|x| *x * S::zero()).sum()
+        },
+    );
+    probe == S::zero()
+}
+
+/// Whether all elements are finite.
+pub fn finite<S: Scalar>(data: &[S]) -> bool {
     if !pays(data.len(), PARALLEL) {
-        return probe(data);
+        return clean(data);
     }
     let all = AtomicBool::new(true);
     share(data.len().div_ceil(CHUNK), &|k| {
-        if !probe(&data[k * CHUNK..data.len().min((k + 1) * CHUNK)]) {
+        if !clean(&data[k * CHUNK..data.len().min((k + 1) * CHUNK)]) {
             all.store(false, Ordering::Relaxed);
         }
     });

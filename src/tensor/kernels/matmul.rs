@@ -6,6 +6,7 @@
 //! was found as fast as the `gemm` crate or faster.
 
 use super::elementwise::cut;
+use super::look::Eye;
 use super::scratch;
 use super::simd::{self, vectorised};
 use super::team::{Parts, pays, share};
@@ -204,6 +205,7 @@ fn by_panels<S: Scalar>(
 ) {
     let width = simd::width::<S>();
     let (panels, rows, block) = (n.div_ceil(wide), even(m, TALL), even(k, BLOCK));
+    let (eye, at) = (Eye::open(), out.as_ptr().addr());
     let out = Parts::of(out, 1);
     let task = |t: usize| {
         let (top, first) = (t / panels * rows, t % panels * wide);
@@ -224,6 +226,7 @@ fn by_panels<S: Scalar>(
                     let right = Right { data: panel, panel: k, down: None };
                     simd::with(Rows { m, k, n: own, wide, a, right, start, out: done });
                 }
+                eye.saw_at(at, done, done.len());
                 for (i, row) in done.chunks_exact(own).enumerate() {
                     let at = (top + i) * n + first;
                     // SAFETY: this place is of this task.
@@ -244,6 +247,7 @@ fn turned_about<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, b
     let wide = across.min(2 * width);
     let parallel = pays(m * k * n, PARALLEL);
     let rows = (n / 16).next_multiple_of(8).clamp(16, 48);
+    let (eye, at) = (Eye::open(), out.as_ptr().addr());
     let out = Parts::of(out, 1);
     scratch::with(k * across, |right| {
         let columns = Mat { row: a.col, col: a.row, ..a };
@@ -255,6 +259,8 @@ fn turned_about<S: Scalar>(m: usize, k: usize, n: usize, a: Mat<S>, b: Mat<S>, b
             let start = bias.map_or(Start::Zero, |b| Start::Rows(&b[first..]));
             scratch::with(own * across, |block| {
                 simd::with(Rows { m: own, k, n: across, wide, a, right, start, out: block });
+                // Rows of `block` may end in zeros, which are not copied.
+                eye.saw_at(at, block, own * m);
                 // SAFETY: the columns from `first` on are those of this task.
                 unsafe { transpose(block, across, own, m, &out, [first, n, own]) };
             });

@@ -2,6 +2,7 @@
 //! adjoint. One-dimensional pooling is that of planes of one row.
 
 use super::elementwise::{CHUNK, PARALLEL, blocks};
+use super::look::Eye;
 use super::scratch;
 use super::simd::vectorised;
 use super::team::{Parts, pays, share};
@@ -156,12 +157,14 @@ pub fn max<S: Scalar>(pool: &Pool, x: &[S], out: &mut [S], winner: &mut [S]) {
         );
     };
     let several = (CHUNK / plane).max(1);
+    let eye = Eye::open();
     let all = (x, Parts::of(out, several * out_plane), Parts::of(winner, several * out_plane));
     let task = |k: usize| {
         // SAFETY: every task has parts of its own.
         let (out, winner) = unsafe { (all.1.get(k), all.2.get(k)) };
         let planes = out.chunks_exact_mut(out_plane).zip(winner.chunks_exact_mut(out_plane));
         x[k * several * plane..].chunks_exact(plane).zip(planes).for_each(|(x, (out, winner))| run(x, out, winner));
+        eye.saw(out);
     };
     let count = x.len().div_ceil(several * plane);
     if pays(x.len(), PARALLEL) { share(count, &task) } else { (0..count).for_each(task) }
