@@ -18,6 +18,8 @@ use zip::write::SimpleFileOptions;
 
 #[path = "images/augment.rs"]
 mod augment;
+#[path = "images/mnist.rs"]
+mod mnist;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")

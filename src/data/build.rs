@@ -76,28 +76,7 @@ impl DataConfig {
         if !(0.0..=1.0).contains(&self.train_share) {
             return Err(DataError::new(format!("the train share is {}; it must be from 0 to 1", self.train_share)));
         }
-        let raw = match &self.source {
-            Source::None => return Ok(None),
-            Source::Playground(p) => plane(p, self.seed)?,
-            Source::Function(f) => function(f, self.seed)?,
-            Source::Table(t) => table(t)?,
-            Source::Digits => digits()?,
-            Source::Iris => from_cells(embedded(include_str!("../../assets/data/iris.csv")), &Csv::default())?,
-            Source::Csv(c) if c.path.as_os_str().is_empty() => {
-                return Err(DataError::new("no table is chosen yet: choose a file with one sample per row"));
-            }
-            Source::Csv(c) => {
-                let path = if c.path.is_absolute() { c.path.clone() } else { base.join(&c.path) };
-                let mut raw = from_cells(read(c, &path)?, c)?;
-                if self.labels != Labels::Auto {
-                    raw.target = numbered_classes(raw.target)?;
-                }
-                raw
-            }
-            Source::Idx(i) => i.raw(base)?,
-            Source::Folder(f) => f.raw(base)?,
-            Source::Npy(n) => n.raw(base, self.labels)?,
-        };
+        let Some(raw) = self.raw(base).map_err(|e| self.source.explained(e, base))? else { return Ok(None) };
         self.finish(raw).map(Some)
     }
 
@@ -387,6 +366,53 @@ fn table(t: &Table) -> Result<Raw, DataError> {
         parts: Parts::Both,
         ..Raw::new(vec![width], features.into(), target)
     })
+}
+
+impl DataConfig {
+    fn raw(&self, base: &Path) -> Result<Option<Raw>, DataError> {
+        Ok(Some(match &self.source {
+            Source::None => return Ok(None),
+            Source::Playground(p) => plane(p, self.seed)?,
+            Source::Function(f) => function(f, self.seed)?,
+            Source::Table(t) => table(t)?,
+            Source::Digits => digits()?,
+            Source::Iris => from_cells(embedded(include_str!("../../assets/data/iris.csv")), &Csv::default())?,
+            Source::Csv(c) if c.path.as_os_str().is_empty() => {
+                return Err(DataError::new("no table is chosen yet: choose a file with one sample per row"));
+            }
+            Source::Csv(c) => {
+                let path = if c.path.is_absolute() { c.path.clone() } else { base.join(&c.path) };
+                let mut raw = from_cells(read(c, &path)?, c)?;
+                if self.labels != Labels::Auto {
+                    raw.target = numbered_classes(raw.target)?;
+                }
+                raw
+            }
+            Source::Idx(i) => i.raw(base)?,
+            Source::Folder(f) => f.raw(base)?,
+            Source::Npy(n) => n.raw(base, self.labels)?,
+        }))
+    }
+}
+
+impl Source {
+    /// `e`, with where paths begin if the file or folder of the user is not there.
+    fn explained(&self, e: DataError, base: &Path) -> DataError {
+        let path = match self {
+            Source::Csv(c) => &c.path,
+            Source::Idx(i) => &i.images,
+            Source::Folder(f) => &f.path,
+            Source::Npy(n) => &n.features,
+            _ => return e,
+        };
+        if path.as_os_str().is_empty() || path.is_absolute() || base.join(path).exists() {
+            return e;
+        }
+        let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+        let folder = std::fs::canonicalize(here).unwrap_or_else(|_| here.to_owned());
+        let (path, folder) = (path.display(), folder.display());
+        DataError::new(format!("{e}. Paths begin at the folder of the project: there is no {path} in {folder}"))
+    }
 }
 
 /// Where a file or folder of the user is; relative paths begin at `base`.

@@ -99,12 +99,19 @@ fn find(path: &Path, name: &str) -> Option<PathBuf> {
         .find(|p| p.is_file())
 }
 
+/// The file itself; where it is not there, the one of the same name with `.gz` or without.
+fn either(path: &Path) -> PathBuf {
+    let other = path.file_name().and_then(|name| find(path, &name.to_string_lossy()));
+    other.unwrap_or_else(|| path.to_owned())
+}
+
 fn pair(images: &Path, labels: Option<&Path>) -> Result<(Store, [usize; 3], Vec<usize>), DataError> {
     if images.is_dir() {
         return Err(DataError::new(format!("{} is a folder; choose the file of pictures in it", images.display())));
     }
+    let images = &either(images);
     let labels = match labels {
-        Some(path) => path.to_owned(),
+        Some(path) => either(path),
         None => {
             let name = images.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
             let name = name.replace("images", "labels").replace("idx3", "idx1");

@@ -223,7 +223,9 @@ impl Plan {
     ) -> Result<Plan, PlanError> {
         if !inference.runnable() {
             let first = inference.diagnostics.iter().find(|d| d.severity != crate::graph::Severity::Warning);
-            return Err(PlanError::NotRunnable(first.map_or_else(|| "there is no loss".into(), |d| d.message.clone())));
+            return Err(PlanError::NotRunnable(
+                first.map_or_else(|| crate::graph::NO_LOSS.into(), |d| d.message.clone()),
+            ));
         }
         let order = graph.order().map_err(|_| PlanError::NotRunnable("it has a cycle".into()))?;
         let mut plan = Plan {

@@ -31,6 +31,10 @@ impl Inference {
     }
 }
 
+/// What is missing where there is no loss, and what to do.
+pub const NO_LOSS: &str =
+    "there is no loss: add one and connect the prediction and the target, so that there is something to learn";
+
 impl Graph {
     /// Computes all shapes, given those of the data set.
     pub fn infer(&self, features: Option<&Shape>, target: Option<&Shape>) -> Inference {
@@ -166,11 +170,8 @@ impl Graph {
         if terms.is_empty() {
             let taken = self.nodes().find(|n| n.spec().is_some_and(Spec::is_loss));
             let message = match taken {
-                Some(n) => format!(
-                    "no loss is left over to minimise: the output of \"{}\" feeds another node",
-                    n.name
-                ),
-                None => "there is no loss: add one and connect the prediction and the target, so that there is something to learn".into(),
+                Some(n) => format!("no loss is left over to minimise: the output of \"{}\" feeds another node", n.name),
+                None => NO_LOSS.into(),
             };
             out.diagnostics.push(Diagnostic::new(Severity::Incomplete, None, message));
             return;

@@ -16,7 +16,7 @@ mod wiring;
 pub use diagnostic::{Diagnostic, Fix, Severity};
 pub use edit::{Edit, EditError, Impact};
 pub use fragment::Fragment;
-pub use infer::Inference;
+pub use infer::{Inference, NO_LOSS};
 pub use store::Graph;
 
 use crate::ops::{Kind, Params, Spec, catalogue};
