@@ -173,7 +173,7 @@ fn train() -> impl Strategy<Value = TrainConfig> {
             changed(&mut optimizer.params, &floats, whole);
             changed(&mut schedule.params, &floats, whole);
             let limits = Limits { clip_norm: x[0], clip_value: x[1], accumulate };
-            let stop = Stop { patience, min_delta: x[2], seconds: x[3] };
+            let stop = Stop { patience, min_delta: x[2], seconds: x[3], restore_best: patience % 2 == 0 };
             TrainConfig { optimizer, batch_size, seed, epochs, schedule, limits, stop, zero_grad: seed % 2 == 0 }
         },
     )

@@ -1,6 +1,6 @@
 //! Training agrees with PyTorch, repeats itself bit for bit, and steps as it runs.
 
-use chainrule::data::{DataConfig, Source, Table};
+use chainrule::data::{DataConfig, Dataset, Source, Table};
 use chainrule::engine::{Update as _, WeightMap};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::{Precision, Value};
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 #[path = "training/rates.rs"]
 mod rates;
+#[path = "training/stopping.rs"]
+mod stopping;
 #[path = "training/timeline.rs"]
 mod timeline;
 #[path = "training/tuning.rs"]
@@ -217,11 +219,17 @@ fn lbfgs_evaluates_the_loss_where_pytorch_does() {
     }
 }
 
-fn session(name: &str) -> Session<f32> {
+/// What a session of a shipped project is made of.
+fn project(name: &str) -> (Arc<Graph>, Option<Arc<Dataset>>, TrainConfig) {
     let text = std::fs::read_to_string(format!("projects/{name}.ron")).expect("it ships");
     let d = parse(&text).expect("it reads").document;
     let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);
-    Session::new(Arc::new(d.graph), data, d.train).expect("it can run")
+    (Arc::new(d.graph), data, d.train)
+}
+
+fn session(name: &str) -> Session<f32> {
+    let (graph, data, config) = project(name);
+    Session::new(graph, data, config).expect("it can run")
 }
 
 #[test]

@@ -246,6 +246,10 @@ fn every_shipped_project_opens_without_a_problem() {
     }
 }
 
+#[path = "window/best.rs"]
+mod best;
+#[path = "window/cost.rs"]
+mod cost;
 #[path = "window/into.rs"]
 mod into;
 #[path = "window/rates.rs"]

@@ -56,15 +56,31 @@ impl Default for Limits {
 }
 
 /// When training stops by itself; 0 is off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stop {
     /// Epochs without a better test loss (train loss, if there is no test part).
     pub patience: usize,
-    /// By how much a loss must be smaller to be better.
+    /// By how much a loss must be smaller to use up no patience. The best weights are those of the smallest loss,
+    /// however little smaller it is.
     pub min_delta: f64,
     /// Seconds of training.
     pub seconds: f64,
+    /// Whether a run with patience ends with its best weights (`restore_best_weights` of Keras), whatever ended it.
+    pub restore_best: bool,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Stop { patience: 0, min_delta: 0.0, seconds: 0.0, restore_best: true }
+    }
+}
+
+impl Stop {
+    /// Whether the best weights come back when the run ends.
+    pub fn restores(&self) -> bool {
+        self.patience > 0 && self.restore_best
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -17,7 +17,8 @@ pub enum Metrics {
     Classes {
         /// Share of samples whose class is right.
         accuracy: f64,
-        /// k, and the share of samples whose class is among the k best answers, where there are more classes than k.
+        /// Top-k accuracy for k = 2 and k = 5, where there are more classes than k: k, and the share of samples whose
+        /// class is among the k best answers.
         top: Vec<(usize, f64)>,
         /// Area under the ROC curve of each class against the rest; NaN for a class without samples or without others.
         auc: Vec<f64>,

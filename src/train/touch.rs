@@ -51,7 +51,10 @@ impl Touch {
                 let words = format!("{label}.{name}[{element}] = {value}");
                 s.set_weight(*node, name, *element, *value).then_some(words)
             }
-            Touch::Best => s.restore_best().then(|| "best weights taken back".to_owned()),
+            Touch::Best => {
+                let words = s.best().map(|(epoch, _)| format!("weights of epoch {epoch}"));
+                words.filter(|_| s.restore_best())
+            }
             Touch::Excuse => {
                 s.excuse();
                 None

@@ -137,6 +137,8 @@ pub enum Action {
     RecordMemory(usize),
     /// Starts again from the same initial weights.
     Reset,
+    /// Takes back the weights of the epoch with the smallest loss.
+    BestWeights,
     /// Compares all gradients with difference quotients again.
     Certify,
     /// How fast training runs.

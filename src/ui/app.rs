@@ -141,6 +141,7 @@ impl App {
                     self.state.failed.get_or_insert(message);
                 }
                 Notice::Finished { revision, reason } if revision == self.state.revision => {
+                    self.state.ended = Some(reason.clone());
                     self.toasts.push(Tone::Info, reason);
                 }
                 Notice::AtStart { revision } if revision == self.state.revision => {

@@ -107,6 +107,7 @@ impl App {
             | Action::ClearGhosts
             | Action::RecordMemory(_)
             | Action::Reset
+            | Action::BestWeights
             | Action::Certify
             | Action::SetSpeed(_)
             | Action::SetWeight { .. }
@@ -164,6 +165,12 @@ impl App {
         if !matches!(action, Action::Want(_) | Action::ClearGhosts | Action::RecordMemory(_)) {
             self.state.asked = None;
         }
+        if !matches!(
+            action,
+            Action::Want(_) | Action::ClearGhosts | Action::RecordMemory(_) | Action::SetSpeed(_) | Action::Certify
+        ) {
+            self.state.ended = None;
+        }
         // Inside an instruction the step key goes to the next part or element.
         if matches!(action, Action::Step(Granularity::Node)) && self.state.into.is_some() {
             return self.go(Inside::By(1));
@@ -215,6 +222,10 @@ impl App {
             Action::Reset => {
                 (self.state.bad, self.state.birth) = (None, None);
                 Command::Reset
+            }
+            Action::BestWeights => {
+                (self.state.bad, self.state.birth) = (None, None);
+                Command::RestoreBest
             }
             Action::Certify => Command::Certify,
             Action::SetWeight { node, name, element, value } => Command::SetWeight { node, name, element, value },
@@ -383,6 +394,7 @@ impl App {
         state.failed = obstacle(&inference, state.data_error.as_deref());
         state.inference = Arc::new(inference);
         (state.bad, state.birth, state.halt) = (None, None, None);
+        state.ended = None;
         state.certified = None;
         (state.into, state.peek) = (None, None);
         state.trail.clear();

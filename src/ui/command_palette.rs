@@ -145,7 +145,7 @@ impl CommandPalette {
             if let Some(info) = found.get(self.chosen) {
                 ui.separator();
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    ui.label(RichText::new(info.tooltip).color(theme.dim));
+                    ui.label(RichText::new(info.about(state)).color(theme.dim));
                 });
             }
             let run = run.filter(|i| (i.enabled)(state))?;

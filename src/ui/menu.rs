@@ -45,7 +45,8 @@ pub fn item(ui: &mut Ui, info: &ActionInfo, state: &State, actions: &mut Vec<Act
     let keys = RichText::new(info.key_text()).font(theme::mono(11.0)).color(Theme::of(ui.ctx()).dim);
     let title = info.title(state);
     let line = ui.add_enabled((info.enabled)(state), Button::new(title.as_str()).right_text(keys));
-    if line.accessible_name(title).on_hover_text(info.tooltip).clicked() {
+    let about = info.about(state);
+    if line.accessible_name(title).on_hover_text(about.as_str()).on_disabled_hover_text(about.as_str()).clicked() {
         actions.push((info.make)());
         ui.close();
     }

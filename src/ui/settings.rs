@@ -94,9 +94,17 @@ impl Form<'_> {
     }
 }
 
+/// The form; in a low window it is scrolled.
 fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
+    let most = (ui.ctx().content_rect().height() - 110.0).max(120.0);
+    egui::ScrollArea::vertical().max_height(most).show(ui, |ui| rows(ui, state, actions));
+}
+
+fn rows(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
     let theme = Theme::of(ui.ctx());
     let old = &state.document().train;
+    // A search for a minimum needs all of them in one batch.
+    let samples = state.dataset.as_ref().map_or(0, |d| d.train.len());
     let mut form = Form { old, actions };
     Grid::new("training").num_columns(2).min_col_width(150.0).spacing([12.0, 6.0]).show(ui, |ui| {
         let about = "The rule that turns gradients into new weights.";
@@ -114,7 +122,10 @@ fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             ui,
             "Batch size",
             "Samples per step. Small batches are noisy, large ones slow to react.",
-            |ui, config| ui.add(DragValue::new(&mut config.batch_size).range(1..=4096)),
+            |ui, config| {
+                let most = samples.max(4096).max(config.batch_size);
+                ui.add(DragValue::new(&mut config.batch_size).range(1..=most))
+            },
         );
         form.row(
             ui,
@@ -131,6 +142,10 @@ fn form(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             "Epochs without a better test loss after which training stops; 0 is off.",
             |ui, config| ui.add(DragValue::new(&mut config.stop.patience).range(0..=1_000_000).suffix(" epochs")),
         );
+        let about = "A loss must be smaller than the best one by more than this, or the epoch uses up patience.";
+        form.number(ui, "Least improvement", about, 1e6, |c| &mut c.stop.min_delta);
+        let about = "A run with patience ends with the weights of its best epoch. Off: with those of its last.";
+        form.row(ui, "Best weights back", about, |ui, c| ui.checkbox(&mut c.stop.restore_best, ""));
         form.number(ui, "Stop after seconds", "Seconds of training; 0 is no limit.", 1e9, |c| &mut c.stop.seconds);
     });
     rate_curve(ui, old, state);

@@ -2,6 +2,7 @@
 
 use crate::train::{Granularity, Order};
 use crate::ui::action::Action;
+use crate::ui::canvas::picture::short;
 use crate::ui::into::Inside;
 use crate::ui::panel::PanelId;
 use crate::ui::state::{Focus, State};
@@ -68,9 +69,27 @@ impl ActionInfo {
             Action::Undo => state.history.can_undo(),
             Action::Redo => state.history.can_redo(),
             Action::TogglePlay if state.running() => return "Pause".to_owned(),
+            Action::BestWeights => {
+                let best = state.snapshot.as_ref().and_then(|s| s.best);
+                return best
+                    .map_or_else(|| self.label.to_owned(), |(epoch, _)| format!("{} of epoch {epoch}", self.label));
+            }
             _ => None,
         };
         detail.map_or_else(|| self.label.to_owned(), |d| format!("{} {}", self.label, lower_first(d)))
+    }
+
+    /// What it does, and of what it would do it to now.
+    pub fn about(&self, state: &State) -> String {
+        let snapshot = state.snapshot.as_ref();
+        match ((self.make)(), snapshot.and_then(|s| s.best)) {
+            (Action::BestWeights, Some((epoch, loss))) => {
+                let part = if snapshot.is_some_and(|s| s.test_loss.is_some()) { "test" } else { "train" };
+                format!("{} They are those of epoch {epoch}: {part} loss {}.", self.tooltip, short(loss))
+            }
+            (Action::BestWeights, None) => format!("{} No epoch has ended yet.", self.tooltip),
+            _ => self.tooltip.to_owned(),
+        }
     }
 
     /// The first key in words, `Ctrl+Shift+P`; empty if there is none.
@@ -211,6 +230,8 @@ static TABLE: &[ActionInfo] = commands![
     Run 0 "Clear ghosts" [] Action::ClearGhosts, |s| s.snapshot.as_ref().is_some_and(|s| !s.record.ghosts.is_empty()), false,
         "Take the curves of runs that were left behind off the loss plot.";
     Run 0 "Reset" [key(Key::Home)] Action::Reset, trainable, false, "Start again from the same initial weights.";
+    Run 0 "Best weights" [shift(Key::Home)] Action::BestWeights, |s| trainable(s) && s.snapshot.as_ref().is_some_and(|s| s.best.is_some()), false,
+        "Pause, and take back the weights of the epoch with the smallest test loss (train loss, if there is no test part).";
     Run 1 "Step node" [key(Key::F10)] Action::Step(Granularity::Node), trainable, true,
         "Run one node, forward or backward, and stop. Inside a node: the next part, or the next element.";
     Run 1 "Step into" [key(Key::F11)] Action::Inside(Inside::In), trainable, true,

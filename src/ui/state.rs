@@ -81,6 +81,8 @@ pub struct State {
     pub certified: Option<Arc<Certified>>,
     /// The breakpoint that the run stands at.
     pub halt: Option<Halt>,
+    /// Why the run came to its end by itself, until it goes on or is changed.
+    pub ended: Option<String>,
     /// Whether the document is work recovered after a crash and not saved since.
     pub recovered: bool,
     /// Whether the canvas shows the backward graph.
@@ -123,6 +125,7 @@ impl State {
             birth: None,
             certified: None,
             halt: None,
+            ended: None,
             recovered: false,
             backward: false,
             retain_graph: false,

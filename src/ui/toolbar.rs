@@ -105,7 +105,8 @@ fn chip(state: &State, theme: &Theme, level: u8) -> (String, Color32, String) {
         return ("TRAINING".to_owned(), theme.good, format!("{:.0} steps per second", s.steps_per_sec));
     }
     if s.at_rest {
-        let paused = ("PAUSED".to_owned(), theme.cursor, "Between two batches.".to_owned());
+        let why = state.ended.clone().unwrap_or_else(|| "Between two batches.".to_owned());
+        let paused = ("PAUSED".to_owned(), theme.cursor, why);
         return if s.step == 0 { ready() } else { paused };
     }
     let next = s.program.get(s.cursor);
@@ -376,6 +377,10 @@ pub fn status(ui: &mut Ui, rect: Rect, state: &State, actions: &mut Vec<Action>)
     };
     let text = match state.certified.as_ref().filter(|_| state.errors() == 0).and_then(|c| c.sentence()) {
         Some(sentence) => format!("{text} · {sentence}"),
+        None => text,
+    };
+    let text = match state.ended.as_ref().filter(|_| !state.running()) {
+        Some(why) => format!("{text} · {why}"),
         None => text,
     };
     let size = vec2(width(ui, &text, theme::sans(12.0)) + 42.0, 24.0);

@@ -1,6 +1,7 @@
 //! Running the network without training it: losses, metrics, and outputs for any features.
 
 use super::{Part, Report, SCRATCH};
+use crate::data::Dataset;
 use crate::engine::{Keep, Pass, Plan};
 use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Mode, Precision, Role};
@@ -34,6 +35,14 @@ pub(super) fn evaluating<S: Precision>(plan: Plan) -> (Plan, Pass<S>) {
     let mut pass = Pass::new(&plan);
     pass.set_mode(Mode::Eval);
     (plan, pass)
+}
+
+/// The samples of a part.
+fn rows(data: &Dataset, part: Part) -> &[usize] {
+    match part {
+        Part::Train => &data.train,
+        Part::Test => &data.test,
+    }
 }
 
 /// How far an evaluation has come.
@@ -94,27 +103,45 @@ impl<S: Precision> Session<S> {
             *sweep = Sweep { done: 1, sum: loss.unwrap_or(f64::NAN) };
             return loss.is_some() || !self.halt.raised();
         };
-        let rows = match part {
-            Part::Train => &data.train,
-            Part::Test => &data.test,
-        };
+        let rows = rows(&data, part);
+        let mut chunks = rows[sweep.done.min(rows.len())..].chunks(self.eval_rows);
+        chunks.all(|chunk| self.sweep_chunk(&data, chunk, sweep, &mut see))
+    }
+
+    fn sweep_chunk(
+        &mut self,
+        data: &Dataset,
+        chunk: &[usize],
+        sweep: &mut Sweep,
+        see: &mut impl FnMut(&[usize], View<S>),
+    ) -> bool {
         let (w, v) = (data.feature_width(), data.target_width());
-        for chunk in rows[sweep.done.min(rows.len())..].chunks(self.eval_rows) {
-            data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
-            let loss = self.forward_rows(chunk.len());
-            if loss.is_none() && self.halt.raised() {
-                return false;
-            }
-            sweep.done += chunk.len();
-            sweep.sum += loss.unwrap_or(0.0) * chunk.len() as f64;
-            if let Some(id) = self.prediction
-                && let Some((plan, pass)) = self.scratch.last()
-                && let Some(view) = pass.value(plan, id)
-            {
-                see(chunk, view);
-            }
+        data.gather(chunk, &mut self.eval.0[..chunk.len() * w], &mut self.eval.1[..chunk.len() * v]);
+        let loss = self.forward_rows(chunk.len());
+        if loss.is_none() && self.halt.raised() {
+            return false;
+        }
+        sweep.done += chunk.len();
+        sweep.sum += loss.unwrap_or(0.0) * chunk.len() as f64;
+        if let Some(id) = self.prediction
+            && let Some((plan, pass)) = self.scratch.last()
+            && let Some(view) = pass.value(plan, id)
+        {
+            see(chunk, view);
         }
         true
+    }
+
+    /// As [`Session::evaluate`], but only while `go`, which is asked before each chunk of samples; `None` if it did not
+    /// come to the end.
+    pub fn evaluate_while(&mut self, part: Part, mut go: impl FnMut() -> bool) -> Option<Report> {
+        let Some(data) = self.data.clone() else { return go().then(|| self.evaluate(part)) };
+        let (mut sweep, mut tally) = (Sweep::default(), Tally::new(&data, self.threshold));
+        let mut chunks = rows(&data, part).chunks(self.eval_rows);
+        let whole = chunks.all(|chunk| {
+            go() && self.sweep_chunk(&data, chunk, &mut sweep, &mut |rows, prediction| tally.add(rows, prediction))
+        });
+        whole.then(|| Report { loss: sweep.mean(), metrics: tally.finish() })
     }
 
     /// Runs the forward part on samples of the data set, as when they are tested. Calls `read` after each of the

@@ -1,6 +1,7 @@
 //! One training run, synchronous: batches, epochs, stepping, evaluation.
 
 mod again;
+mod best;
 mod checkpoint;
 mod ends;
 mod evaluate;
@@ -54,7 +55,7 @@ pub enum SessionError {
 
 fn first(diagnostics: &[Diagnostic]) -> String {
     let worst = diagnostics.iter().find(|d| d.severity != crate::graph::Severity::Warning);
-    worst.map_or_else(|| "there is no loss".into(), |d| d.message.clone())
+    worst.map_or_else(|| crate::graph::NO_LOSS.into(), |d| d.message.clone())
 }
 
 /// A part of the data set.
@@ -358,25 +359,6 @@ impl<S: Precision> Session<S> {
     /// ‖∂L/∂w‖ over all weights before the latest clipping, if clipping by norm is on.
     pub fn clipped_norm(&self) -> Option<f64> {
         self.moves.norm()
-    }
-    /// Whether the loss has not become better for as many epochs as the settings allow.
-    pub fn patience_over(&self) -> bool {
-        self.watch.over(&self.config.stop)
-    }
-    /// Counts epochs without a better loss from zero again.
-    pub fn excuse(&mut self) {
-        self.watch.excuse();
-    }
-    /// The epoch with the smallest test loss (train loss, if there is no test part), and that loss.
-    pub fn best(&self) -> Option<(usize, f64)> {
-        self.watch.best().map(|b| (b.0, b.1))
-    }
-    /// Takes back the weights of that epoch; returns whether there are some.
-    pub fn restore_best(&mut self) -> bool {
-        let Some((_, _, best)) = self.watch.best() else { return false };
-        self.weights.values.copy_from_slice(best);
-        self.moves.disturb();
-        true
     }
     /// The loss curve.
     pub fn history(&self) -> &[Point] {

@@ -24,7 +24,8 @@ pub(super) fn ended(s: &Session<f32>, base: usize, began: Instant) -> Option<Str
     if most > 0 && s.epoch() >= base + most {
         Some(format!("{} epochs done", s.epoch()))
     } else if s.epoch() > base && s.patience_over() {
-        Some(format!("no better loss for {} epochs", stop.patience))
+        let s = if stop.patience == 1 { "" } else { "s" };
+        Some(format!("stopped: no improvement for {} epoch{s}", stop.patience))
     } else if stop.seconds > 0.0 && began.elapsed().as_secs_f64() >= stop.seconds {
         Some(format!("{} seconds are over", stop.seconds))
     } else {

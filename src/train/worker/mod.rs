@@ -4,6 +4,7 @@
 //! slot with the latest snapshot: newest wins, at most 60 a second, so training never waits for drawing.
 
 mod batch;
+mod best;
 mod certifier;
 mod errand;
 mod load;
@@ -120,7 +121,7 @@ pub enum Command {
     },
     /// What snapshots should hold.
     Want(Want),
-    /// Take back the weights of the epoch with the smallest loss.
+    /// Pause and take back the weights of the epoch with the smallest loss, answered by [`Notice::Said`].
     RestoreBest,
     /// Send the weights and the run, answered by [`Notice::Exported`].
     Export,

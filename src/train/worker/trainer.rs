@@ -279,7 +279,7 @@ impl Trainer {
                 }
                 self.slow.at = None;
             }
-            Command::RestoreBest => self.touch(Touch::Best),
+            Command::RestoreBest => self.restore_best(),
             Command::Export => {
                 let kept = self.kept.clone().unwrap_or_default();
                 let (weights, run) = self.keep().unwrap_or((kept, None));
@@ -504,10 +504,7 @@ impl Trainer {
             && s.batch_index() == 0
             && let Some(reason) = ended(s, self.base, self.began)
         {
-            self.base = s.epoch();
-            self.timeline.change(s, Touch::Excuse);
-            self.pause();
-            self.notify(Notice::Finished { revision: self.revision, reason });
+            self.finished(reason);
         }
         if let Some(halt) = stopped {
             self.stopped_at(halt);

@@ -281,6 +281,9 @@ impl Canvas {
             if response.gained_focus() && !selected {
                 actions.push(Action::Select(BTreeSet::from([n.id])));
             }
+            if let Some(cost) = state.shot(n.id).and_then(|s| s.cost.as_ref()) {
+                cost::register(ui, self.view.screen_rect(n.rect), &n.name, node_widget(n.id), cost, &self.view);
+            }
             if self.view.zoom < DETAIL_ZOOM {
                 continue;
             }
