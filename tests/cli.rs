@@ -8,10 +8,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/memory.rs"]
 mod memory;
 #[path = "cli/stops.rs"]
 mod stops;
+#[path = "cli/train.rs"]
+mod train;
 #[path = "cli/why.rs"]
 mod why;
 

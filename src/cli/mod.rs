@@ -1,15 +1,20 @@
 //! The program without a window.
 //!
 //! Results go to standard output, one line `error: …` to standard error. Exit codes: 0 all is well; 1 a command
-//! failed or found problems; 2 the command line is wrong.
+//! failed or found problems; 2 the command line is wrong; 130 it was ended by Ctrl-C.
 
 mod bench;
 mod check;
 mod eval;
 mod explain;
+mod figures;
 mod files;
+mod interrupt;
+mod keep;
+mod log;
 mod ops;
 mod probe;
+mod progress;
 mod run;
 mod step;
 mod stops;
@@ -18,7 +23,7 @@ mod tensors;
 mod train;
 mod why;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -31,7 +36,7 @@ use std::process::ExitCode;
     version,
     args_conflicts_with_subcommands = true,
     max_term_width = 100,
-    after_help = "Exit codes: 0 all is well, 1 a command failed or found problems, 2 the command line is wrong."
+    after_help = "Exit codes: 0 all is well, 1 a command failed or found problems, 2 the command line is wrong,\n130 Ctrl-C."
 )]
 struct Cli {
     /// The project to open in the window.
@@ -65,9 +70,24 @@ pub enum Start {
 #[error("{0}")]
 struct Usage(String);
 
+/// Ctrl-C came, and what there was to keep is kept.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
+
+/// The grammar of the command line. A number below zero is a value: what it means is for the command to say.
+fn grammar() -> clap::Command {
+    Cli::command().mut_subcommands(|c| {
+        c.mut_args(|a| {
+            let number = !a.is_positional() && a.get_action().takes_values();
+            if number { a.allow_negative_numbers(true) } else { a }
+        })
+    })
+}
+
 /// Reads the command line and carries out its command, if it has one.
 pub fn start() -> Start {
-    let cli = match Cli::try_parse() {
+    let cli = match grammar().try_get_matches().and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         Err(e) if e.use_stderr() => {
             let first = std::env::args_os().nth(1).map(PathBuf::from);
@@ -122,6 +142,7 @@ pub fn report(result: anyhow::Result<bool>) -> ExitCode {
         Ok(false) => ExitCode::from(1),
         // The reader of a pipe has seen enough.
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) if e.is::<Interrupted>() => ExitCode::from(interrupt::CODE),
         Err(e) => {
             eprintln!("error: {}", format!("{e:#}").replace('\n', " "));
             ExitCode::from(if e.is::<Usage>() { 2 } else { 1 })

@@ -1,16 +1,18 @@
 //! `train`.
 
-use crate::cli::Usage;
+use crate::cli::figures::{self, evaluated};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::keep::Output;
+use crate::cli::log::Log;
+use crate::cli::progress::Progress;
 use crate::cli::run::{load, set_threads};
-use crate::cli::table::{Table, number};
-use crate::engine::inside;
-use crate::project::{self, Project};
-use crate::train::{Metrics, Optimizer, Part, Report, Schedule, Session, class_scores, macro_auc, macro_score};
-use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use crate::cli::table::number;
+use crate::cli::{Interrupted, Usage};
+use crate::engine::{Bad, inside};
+use crate::train::{Optimizer, Schedule, Session, TrainConfig};
+use anyhow::{Result, bail};
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Trains a project and reports its losses and metrics.
@@ -19,6 +21,11 @@ use std::time::{Duration, Instant};
 /// epoch, best weights, curves. --epochs then counts from there, so that 5 epochs and 5 more are 10. A file with weights
 /// but no run gives a new run its first weights. The project itself is not changed.
 /// Breakpoints are not obeyed here: `step` stops at them.
+///
+/// When the run ends is said for this run alone: --epochs, --max-seconds, --patience and --min-delta are not written into
+/// the project of --out, so that it does not stop there again. What shapes the run (optimiser, schedule, batch size, seed,
+/// clipping) is. Ctrl-C ends the run after its present batch and writes --out as well, from where the run goes on; Ctrl-C
+/// again ends at once.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The project.
@@ -50,14 +57,25 @@ pub struct Args {
     /// Do not clear gradients before a backward pass: they add up over the batches.
     #[arg(long)]
     no_zero_grad: bool,
-    /// Stop after this many epochs without a better test loss, and keep the best weights.
+    /// Stop after this many epochs without a better test loss (train loss, if there is no test part). The run then ends
+    /// with its best weights, whatever ended it, and --out begins a new run from them; --last keeps the last ones.
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
-    /// Stop after this many seconds.
+    /// A loss must be smaller than the best one by more than this, or its epoch uses up patience.
+    #[arg(long, value_name = "X")]
+    min_delta: Option<f64>,
+    /// End with the weights of the epoch with the smallest loss, with patience or without.
+    #[arg(long)]
+    best: bool,
+    /// End with the last weights, from which the run can go on, even with patience.
+    #[arg(long, conflicts_with = "best")]
+    last: bool,
+    /// Stop after this many seconds: no batch is begun that would not end in time. The evaluation at the end is left out
+    /// if it takes much longer.
     #[arg(long, value_name = "S")]
     max_seconds: Option<f64>,
     /// Try learning rates from 1e-6 to 10, one batch each, and print rate and loss as CSV instead of training.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["out", "log", "epochs", "patience", "min_delta", "best", "last", "max_seconds"])]
     lr_range: bool,
     /// Seed of the initial weights and of the order of samples.
     #[arg(long, value_name = "N")]
@@ -77,17 +95,102 @@ pub struct Args {
     /// Write losses and metrics of every epoch here, as CSV.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Write the whole confusion matrix, even if there are many classes.
+    #[arg(long)]
+    confusion: bool,
 }
 
 /// Epochs if neither the command line nor the project says.
 const EPOCHS: usize = 100;
 /// Rates that the range test tries.
 const RANGE: usize = 200;
+/// How long the evaluation at the end may take where the seconds of a run are limited.
+const EVALUATION: Duration = Duration::from_secs(1);
+
+/// Why a run ended.
+enum End {
+    Epochs,
+    Patience,
+    Seconds,
+    Interrupted,
+    Bad(Bad),
+}
+
+/// What was there when the run of this command began.
+struct Begin {
+    epoch: usize,
+    steps: u64,
+    time: Instant,
+}
 
 pub fn run(args: &Args) -> Result<bool> {
     set_threads(args.threads)?;
     let mut loaded = load(&args.path)?;
     let config = &mut loaded.project.document.train;
+    let own = config.stop;
+    settle(args, config)?;
+    let (limit, stop) = (config.epochs, config.stop);
+    if args.weights_only {
+        loaded.project.run = None;
+    }
+    let mut session = loaded.unwatched::<f32>(!args.fresh)?;
+    let began = Begin { epoch: session.epoch(), steps: session.steps(), time: Instant::now() };
+    let epochs = match args.epochs {
+        Some(n) => began.epoch.saturating_add(n),
+        // The project's limit counts as in the window: when it is reached, as many epochs again.
+        None if limit > 0 => (began.epoch / limit + 1) * limit,
+        None => began.epoch + EPOCHS,
+    };
+    if began.steps > 0 {
+        eprintln!("the saved run goes on: epoch {}, batch {}", began.epoch, session.batch_index());
+    }
+    if args.lr_range {
+        return range(&mut session);
+    }
+    let mut document = loaded.project.document;
+    document.train.stop = own;
+    let output = args.out.as_ref().map(|path| Output::new(path, document)).transpose()?;
+    let mut log = args.log.as_ref().map(|path| Log::create(path.clone())).transpose()?;
+    let asked = Interrupt::listen();
+    let end = train(&mut session, epochs, stop.seconds, log.as_mut(), &asked)?;
+    if let Some(log) = log {
+        log.finish()?;
+    }
+    match end {
+        End::Bad(bad) => return broken(&mut session, bad, output.as_ref()),
+        End::Interrupted => return interrupted(&session, output.as_ref()),
+        End::Patience => eprintln!("stopped: no improvement for {} epochs", stop.patience),
+        End::Seconds => eprintln!("stopped: {} seconds are over", stop.seconds),
+        End::Epochs => {}
+    }
+    let restored = if args.last {
+        None
+    } else if args.best {
+        let other = session.best().filter(|_| !session.at_best());
+        other.filter(|_| session.restore_best())
+    } else {
+        session.end_with_best()
+    };
+    if let Some((epoch, loss)) = restored {
+        eprintln!("best weights: those of epoch {epoch}, loss {}", number(loss));
+    }
+    // First of all, so that nothing that comes after can lose it.
+    if let Some(output) = &output {
+        // The best weights are those of an earlier place of the run, so a new run begins from them.
+        output.save(&session, restored.is_none())?;
+    }
+    let took = began.time.elapsed();
+    let limit = (stop.seconds > 0.0).then(|| Instant::now() + EVALUATION);
+    let go = || !asked.raised() && limit.is_none_or(|limit| Instant::now() < limit);
+    summary(&mut session, &began, took, args.confusion, &go)?;
+    if let Some(output) = output {
+        writeln!(std::io::stdout(), "wrote {}", output.path().display())?;
+    }
+    if asked.raised() { Err(Interrupted.into()) } else { Ok(true) }
+}
+
+/// Puts the settings of the command line into those of the project.
+fn settle(args: &Args, config: &mut TrainConfig) -> Result<()> {
     config.batch_size = args.batch_size.unwrap_or(config.batch_size);
     config.seed = args.seed.unwrap_or(config.seed);
     if let Some(text) = &args.optimizer {
@@ -101,255 +204,140 @@ pub fn run(args: &Args) -> Result<bool> {
     config.limits.accumulate = args.accumulate.unwrap_or(config.limits.accumulate);
     config.zero_grad &= !args.no_zero_grad;
     config.stop.patience = args.patience.unwrap_or(config.stop.patience);
+    config.stop.min_delta = args.min_delta.unwrap_or(config.stop.min_delta);
     config.stop.seconds = args.max_seconds.unwrap_or(config.stop.seconds);
-    let stop = config.stop;
     if let Some(lr) = args.lr {
         config.optimizer = config.optimizer.clone().with_lr(lr);
     }
-    if let Some(why) = config.reject() {
-        return Err(Usage(why).into());
+    match config.reject() {
+        Some(why) => Err(Usage(why).into()),
+        None => Ok(()),
     }
-    let limit = config.epochs;
-    if args.weights_only {
-        loaded.project.run = None;
+}
+
+fn range(session: &mut Session<f32>) -> Result<bool> {
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(["lr", "loss"])?;
+    for point in session.rate_range(1e-6, 10.0, RANGE) {
+        out.write_record(point.map(|x| x.to_string()))?;
     }
-    let mut session = loaded.unwatched::<f32>(!args.fresh)?;
-    let began = session.epoch();
-    let epochs = match args.epochs {
-        Some(n) => began.saturating_add(n),
-        // The project's limit counts as in the window: when it is reached, as many epochs again.
-        None if limit > 0 => (began / limit + 1) * limit,
-        None => began + EPOCHS,
-    };
-    if session.steps() > 0 {
-        eprintln!("the saved run goes on: epoch {}, batch {}", began, session.batch_index());
-    }
-    if args.lr_range {
-        let mut out = csv::Writer::from_writer(std::io::stdout().lock());
-        out.write_record(["lr", "loss"])?;
-        for point in session.rate_range(1e-6, 10.0, RANGE) {
-            out.write_record(point.map(|x| x.to_string()))?;
-        }
-        out.flush()?;
-        return Ok(true);
-    }
-    let mut log = args.log.as_ref().map(|path| Log::create(path.clone())).transpose()?;
-    let started = Instant::now();
-    let mut progress = Progress::new(epochs, session.batches());
-    // Threads stand by for the whole run.
-    inside(session.current().0.busy(), || -> Result<()> {
-        while session.epoch() < epochs {
-            let report = session.step();
-            if let Some(bad) = report.bad {
-                progress.bar.abandon();
-                let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str());
-                let why = session.birth().map_or_else(String::new, |b| b.sentence());
-                bail!(
-                    "a number stopped being finite at \"{node}\" ({:?}) in epoch {}: {why}",
-                    bad.phase,
-                    session.epoch() + 1
-                );
-            }
-            progress.step(&mut session, report.epoch_ended);
-            if let Some(log) = log.as_mut().filter(|_| report.epoch_ended) {
-                log.epoch(&mut session)?;
-            }
-            if report.epoch_ended && session.patience_over() {
-                break;
-            }
-            if stop.seconds > 0.0 && started.elapsed().as_secs_f64() >= stop.seconds {
-                break;
-            }
-        }
-        Ok(())
-    })?;
-    progress.bar.finish_and_clear();
-    let mut taken = false;
-    if stop.patience > 0
-        && let Some((epoch, loss)) = session.best()
-        && session.restore_best()
-    {
-        eprintln!("best weights: those of epoch {epoch}, loss {}", number(loss));
-        taken = true;
-    }
-    if let Some(log) = log {
-        log.finish()?;
-    }
-    summary(&mut session, started.elapsed())?;
-    if let Some(out) = &args.out {
-        let project = Project {
-            document: loaded.project.document,
-            weights: Some(session.export_weights()),
-            // The best weights are those of an earlier place of the run, so a new run begins from them.
-            run: if taken { None } else { session.run_state().map(Arc::new) },
-            warnings: Vec::new(),
-        };
-        project::save(out, &project)?;
-        println!("wrote {}", out.display());
-    }
+    out.flush()?;
     Ok(true)
 }
 
-/// The bar on a terminal; ten plain lines elsewhere.
-struct Progress {
-    bar: ProgressBar,
+/// Trains up to epoch number `epochs`, or to another end.
+fn train(
+    session: &mut Session<f32>,
     epochs: usize,
-    plain: bool,
-    looked: Instant,
-    started: Instant,
+    seconds: f64,
+    mut log: Option<&mut Log>,
+    asked: &Interrupt,
+) -> Result<End> {
+    let (start, limited) = (Instant::now(), seconds > 0.0);
+    let mut progress = Progress::new(session, epochs);
+    // How long a batch takes.
+    let mut took = 0.0;
+    // Threads stand by for the whole run.
+    let end = inside(session.current().0.busy(), || -> Result<End> {
+        while session.epoch() < epochs {
+            let begun = start.elapsed().as_secs_f64();
+            if asked.raised() {
+                return Ok(End::Interrupted);
+            }
+            if limited && took > 0.0 && begun + took > seconds {
+                return Ok(End::Seconds);
+            }
+            let report = session.step();
+            if let Some(bad) = report.bad {
+                return Ok(End::Bad(bad));
+            }
+            if !report.epoch_ended || took == 0.0 {
+                took = start.elapsed().as_secs_f64() - begun;
+            }
+            let go = || !(asked.raised() || limited && start.elapsed().as_secs_f64() > seconds);
+            progress.step(session, report.epoch_ended, &go);
+            if report.epoch_ended {
+                if let Some(log) = &mut log {
+                    log.epoch(session)?;
+                }
+                if session.patience_over() {
+                    return Ok(End::Patience);
+                }
+            }
+        }
+        Ok(End::Epochs)
+    });
+    progress.finish();
+    end
 }
 
-impl Progress {
-    fn new(epochs: usize, batches: usize) -> Self {
-        let plain = !std::io::stderr().is_terminal();
-        let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(Some(epochs.saturating_mul(batches) as u64), target);
-        // The template is a constant of known form.
-        let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}  {per_sec} left {eta}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
-        Progress { bar, epochs, plain, looked: Instant::now(), started: Instant::now() }
-    }
-
-    fn step(&mut self, session: &mut Session<f32>, epoch_ended: bool) {
-        self.bar.inc(1);
-        if !epoch_ended {
-            return;
-        }
-        let epoch = session.epoch();
-        let due = if self.plain {
-            epoch.is_multiple_of((self.epochs / 10).max(1)) || epoch == self.epochs
-        } else {
-            self.looked.elapsed() > Duration::from_millis(200)
-        };
-        if !due {
-            return;
-        }
-        self.looked = Instant::now();
-        let part = if session.has_test() { Part::Test } else { Part::Train };
-        let metrics = session.evaluate(part).metrics.headline();
-        let mut text = format!("epoch {epoch}/{}", self.epochs);
-        if let Some(p) = session.history().last() {
-            text += &format!("  train loss {}", number(p.train));
-            text += &p.test.map_or(String::new(), |l| format!("  test loss {}", number(l)));
-        }
-        if let Some((name, value)) = metrics {
-            text += &format!("  {name} {}", number(value));
-        }
-        if self.plain {
-            let rate = session.steps() as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
-            eprintln!("{text}  {rate:.0} steps/s");
-        }
-        self.bar.set_message(text);
-    }
+/// A number stopped being finite: says where, and what was kept.
+fn broken(session: &mut Session<f32>, bad: Bad, output: Option<&Output>) -> Result<bool> {
+    let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str()).to_owned();
+    let why = session.birth().map_or_else(String::new, |b| b.sentence());
+    let epoch = session.epoch() + 1;
+    let kept = match (output, session.best()) {
+        (None, _) => "nothing is written, as there is no --out".to_owned(),
+        (Some(o), None) => format!("{} is as it was, as no epoch had ended", o.path().display()),
+        (Some(o), Some((best, loss))) => match o.save_best_beside(session) {
+            Ok(Some(path)) => {
+                format!("the best weights, those of epoch {best} with loss {}, are in {}", number(loss), path.display())
+            }
+            Ok(None) => String::new(),
+            Err(e) => format!("the best weights are lost: {e:#}"),
+        },
+    };
+    bail!("a number stopped being finite at \"{node}\" ({:?}) in epoch {epoch}: {why}. {kept}", bad.phase)
 }
 
-fn summary(session: &mut Session<f32>, time: Duration) -> Result<()> {
+/// Ctrl-C: writes what there is, so that it goes on from there.
+fn interrupted(session: &Session<f32>, output: Option<&Output>) -> Result<bool> {
+    let place = format!(
+        "interrupted in epoch {}, after batch {} of {}",
+        session.epoch() + 1,
+        session.batch_index(),
+        session.batches()
+    );
+    match output {
+        Some(output) => {
+            output.save(session, true)?;
+            let path = output.path().display();
+            eprintln!("{place}; wrote {path}, from where `chainrule train {path}` goes on");
+        }
+        None => eprintln!("{place}; nothing is written, as there is no --out"),
+    }
+    Err(Interrupted.into())
+}
+
+fn summary(
+    session: &mut Session<f32>,
+    began: &Begin,
+    time: Duration,
+    whole_matrix: bool,
+    go: &dyn Fn() -> bool,
+) -> Result<()> {
     let mut out = std::io::stdout().lock();
+    let whole = if began.steps > 0 {
+        format!("; {} epochs, {} steps in all", session.epoch(), session.steps())
+    } else {
+        String::new()
+    };
     writeln!(
         out,
-        "{} epochs, {} steps in {:.2} s on {} threads",
-        session.epoch(),
-        session.steps(),
+        "{} epochs, {} steps in {:.2} s on {} threads{whole}",
+        session.epoch() - began.epoch,
+        session.steps() - began.steps,
         time.as_secs_f64(),
         crate::engine::threads()
     )?;
-    let parts: Vec<(&str, Report)> = parts(session);
-    let names: Vec<String> = parts.first().map(|p| figures(&p.1.metrics).0).unwrap_or_default();
-    let headings: Vec<String> = names.iter().map(|n| format!(">{n}")).collect();
-    let mut table =
-        Table::new(&["part", ">loss"].into_iter().chain(headings.iter().map(String::as_str)).collect::<Vec<_>>());
-    for (name, report) in &parts {
-        let mut row = vec![(*name).to_owned(), number(report.loss)];
-        row.extend(figures(&report.metrics).1.into_iter().map(number));
-        table.row(row);
+    match evaluated(session, go) {
+        Some(parts) => figures::write(&parts, whole_matrix, &mut out)?,
+        None => {
+            writeln!(out, "not evaluated, as there was no time left; `train --epochs 0` on what --out wrote does it")?
+        }
     }
-    table.write(&mut out)?;
-    classes(&parts, &mut out)?;
     for mark in session.health() {
         writeln!(out, "health: {}. {}", mark.text, mark.ailment.advice())?;
     }
     Ok(())
-}
-
-/// Precision, recall, F₁ and area under the ROC curve of every class, of the last part.
-fn classes(parts: &[(&str, Report)], out: &mut dyn Write) -> Result<()> {
-    let Some((part, Report { metrics: Metrics::Classes { confusion, names, auc, .. }, .. })) = parts.last() else {
-        return Ok(());
-    };
-    let heading = format!("class ({part})");
-    let mut table = Table::new(&[heading.as_str(), ">precision", ">recall", ">F1", ">AUC"]);
-    for ((score, name), auc) in class_scores(confusion).iter().zip(names).zip(auc) {
-        table.row(vec![name.clone(), number(score.precision), number(score.recall), number(score.f1), number(*auc)]);
-    }
-    writeln!(out)?;
-    Ok(table.write(out)?)
-}
-
-fn parts(session: &mut Session<f32>) -> Vec<(&'static str, Report)> {
-    let mut parts = vec![("train", session.evaluate(Part::Train))];
-    if session.has_test() {
-        parts.push(("test", session.evaluate(Part::Test)));
-    }
-    parts
-}
-
-/// Names and values of the figures of one part.
-fn figures(metrics: &Metrics) -> (Vec<String>, Vec<f64>) {
-    let list = match metrics {
-        Metrics::None => vec![],
-        Metrics::Classes { accuracy, top, auc, confusion, .. } => {
-            let mean = macro_score(&class_scores(confusion));
-            let top = top.iter().map(|(k, share)| (format!("top-{k}"), *share));
-            let rest =
-                [("precision", mean.precision), ("recall", mean.recall), ("F1", mean.f1), ("AUC", macro_auc(auc))];
-            let rest = rest.map(|(name, value)| (name.to_owned(), value));
-            std::iter::once(("accuracy".to_owned(), *accuracy)).chain(top).chain(rest).collect()
-        }
-        Metrics::Regression { mae, rmse, mape, r2 } => {
-            [("MAE", mae), ("RMSE", rmse), ("MAPE", mape), ("R²", r2)].map(|(n, v)| (n.to_owned(), *v)).to_vec()
-        }
-    };
-    list.into_iter().unzip()
-}
-
-/// The CSV of every epoch.
-struct Log {
-    path: PathBuf,
-    writer: csv::Writer<std::fs::File>,
-    heading: bool,
-}
-
-impl Log {
-    fn create(path: PathBuf) -> Result<Self> {
-        let writer = csv::Writer::from_path(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Log { path, writer, heading: true })
-    }
-
-    fn epoch(&mut self, session: &mut Session<f32>) -> Result<()> {
-        let parts = parts(session);
-        if std::mem::take(&mut self.heading) {
-            let mut row = vec!["epoch".to_owned()];
-            for (name, report) in &parts {
-                row.push(format!("{name}_loss"));
-                row.extend(figures(&report.metrics).0.iter().map(|f| format!("{name}_{}", column(f))));
-            }
-            self.writer.write_record(row)?;
-        }
-        let mut row = vec![session.epoch().to_string()];
-        for (_, report) in parts {
-            row.push(report.loss.to_string());
-            row.extend(figures(&report.metrics).1.iter().map(f64::to_string));
-        }
-        self.writer.write_record(row).with_context(|| format!("{} cannot be written", self.path.display()))
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.writer.flush().with_context(|| format!("{} cannot be written", self.path.display()))
-    }
-}
-
-/// A figure's name as a column: letters, digits and underscores.
-fn column(figure: &str) -> String {
-    figure.replace('²', "2").replace('-', "_").to_lowercase()
 }

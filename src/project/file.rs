@@ -113,11 +113,7 @@ pub fn save(path: &Path, project: &Project) -> Result<(), SaveError> {
 /// file that is write-protected is not replaced.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().readonly()) {
-        return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it is write-protected"));
-    }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".chainrule-").tempfile_in(folder)?;
+    let mut file = begin(path)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     #[cfg(unix)]
@@ -128,6 +124,36 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
     file.persist(path).map_err(|e| e.error)?;
     #[cfg(unix)]
-    std::fs::File::open(folder)?.sync_all()?;
+    std::fs::File::open(folder_of(path))?.sync_all()?;
     Ok(())
+}
+
+/// The temporary file that is to become `path`.
+fn begin(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    use std::io::{Error, ErrorKind};
+    let now = std::fs::metadata(path);
+    if now.as_ref().is_ok_and(|m| m.is_dir()) {
+        return Err(Error::new(ErrorKind::IsADirectory, "it is a folder; give the name of a file in it"));
+    }
+    if now.is_ok_and(|m| m.is_file() && m.permissions().readonly()) {
+        return Err(Error::new(ErrorKind::PermissionDenied, "it is write-protected"));
+    }
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        let why = format!("there is no folder {}; make it first", folder.display());
+        return Err(Error::new(ErrorKind::NotFound, why));
+    }
+    tempfile::Builder::new().prefix(".chainrule-").tempfile_in(folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// Whether a project could be written to `path` now, without touching what is there.
+///
+/// # Errors
+/// Why not.
+pub fn writable(path: &Path) -> std::io::Result<()> {
+    begin(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())).map(drop)
 }

@@ -11,7 +11,7 @@ pub mod settings;
 pub mod templates;
 
 pub(crate) use file::write as write_atomic;
-pub use file::{LoadError, SaveError, load, parse, save, to_text};
+pub use file::{LoadError, SaveError, load, parse, save, to_text, writable};
 pub use history::{Change, History};
 pub use settings::Settings;
 
