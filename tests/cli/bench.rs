@@ -51,7 +51,8 @@ fn bench_measures_each_number_of_threads_and_each_node() {
     let graph = chainrule::project::load(&shell.path("xor.ron")).expect("a project").document.graph;
     let mut names: Vec<&str> = rows.iter().map(|r| r[0]).collect();
     let mut all: Vec<&str> = graph.nodes().map(|n| n.name.as_str()).collect();
-    (names.sort_unstable(), all.sort_unstable());
+    names.sort_unstable();
+    all.sort_unstable();
     assert_eq!(names, all, "{out}");
     let share = |r: &[&str]| r[6].strip_suffix(" %").expect("a share").parse::<f64>().expect("a number");
     let (sum, time) = (rows.iter().map(|r| share(r)).sum::<f64>(), rows.iter().map(|r| seconds(r[2])).sum::<f64>());

@@ -14,7 +14,7 @@ fn run(name: &str, optimizer: &str, stop: Stop) -> Session<f32> {
 }
 
 fn bits(map: &WeightMap) -> Vec<u64> {
-    map.values().flat_map(|(_, data)| data.iter().map(|x| f64::from(*x).to_bits())).collect()
+    map.values().flat_map(|(_, data)| data.iter().map(|x| x.to_bits())).collect()
 }
 
 fn epoch(s: &mut Session<f32>) {

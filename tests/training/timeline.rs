@@ -152,7 +152,7 @@ fn a_place_is_reached_forward_from_where_the_session_stands_and_backward_across_
             "hidden.output[0,2] = 1.5",
             "backward again",
             "Adam → SGD",
-            "best weights taken back"
+            "weights of epoch 6"
         ]
     );
 }
