@@ -153,7 +153,7 @@ pub(super) fn clean<S: Scalar>(data: &[S]) -> bool {
                     *lane += *x * S::zero();
                 }
             }
-            fold(lanes) + rest.iter().map(|x| *x * S::zero()).sum()
+            lanes.into_iter().chain(rest.iter().map(|x| *x * S::zero())).sum()
         },
     );
     probe == S::zero()
@@ -248,7 +248,7 @@ pub(super) fn sum_ranges<S: Scalar>(n: usize, chunk: usize, leaf: &(impl Fn(Rang
 }
 
 /// The sum of the lanes, a power of two of them, by adding the upper half to the lower one.
-pub fn fold<S: Scalar, const N: usize>(mut lanes: [S; N]) -> S {
+pub(super) fn fold<S: Scalar, const N: usize>(mut lanes: [S; N]) -> S {
     let mut n = N / 2;
     while n > 0 {
         for k in 0..n {

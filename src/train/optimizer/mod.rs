@@ -12,7 +12,8 @@ mod shared;
 
 use crate::engine::Update;
 use crate::graph::Tuning;
-use crate::tensor::kernels::elementwise::{fold, pieces};
+use crate::tensor::kernels::elementwise::pieces;
+use crate::tensor::kernels::scratch;
 use crate::tensor::kernels::simd::vectorised;
 use crate::tensor::{Lined, Scalar};
 use crate::train::described::{About, Chosen, Listed};
@@ -352,7 +353,7 @@ fn sums<S: Scalar, T: Scalar>(a: &[S], b: &[S], of: impl Fn(S) -> T) -> [T; 2] {
                 apart[k] += d * d;
                 size[k] += x * x;
             }
-            [fold(apart), fold(size)]
+            [apart.into_iter().sum(), size.into_iter().sum()]
         },
     )
 }
@@ -401,16 +402,17 @@ impl<S: Scalar> Update<S> for Moves<S> {
         let end = start + weight.len();
         let state = self.buffers.each_mut().map(|b| if b.is_empty() { &mut [][..] } else { &mut b[start..end] });
         let [moved, size] = pieces(weight, grad, state, &|weight, grad, state| {
-            let mut before = [S::zero(); BLOCK];
-            let (mut sums, mut state) = ([0.0; 2], state.map(|b| b.chunks_mut(BLOCK)));
-            for (weight, grad) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)) {
-                let before = &mut before[..weight.len()];
-                before.copy_from_slice(weight);
-                kernel(&step, weight, grad, state.each_mut().map(|b| b.next().unwrap_or_default()));
-                let [far, size] = distance(weight, before);
-                sums = [sums[0] + far, sums[1] + size];
-            }
-            sums
+            scratch::with(BLOCK.min(weight.len()), |before| {
+                let (mut sums, mut state) = ([0.0; 2], state.map(|b| b.chunks_mut(BLOCK)));
+                for (weight, grad) in weight.chunks_mut(BLOCK).zip(grad.chunks(BLOCK)) {
+                    let before = &mut before[..weight.len()];
+                    before.copy_from_slice(weight);
+                    kernel(&step, weight, grad, state.each_mut().map(|b| b.next().unwrap_or_default()));
+                    let [far, size] = distance(weight, before);
+                    sums = [sums[0] + far, sums[1] + size];
+                }
+                sums
+            })
         });
         self.moved[param] = (moved, size);
     }
