@@ -93,9 +93,19 @@ pub fn sentence(graph: &Graph, d: &Diagnostic) -> String {
 }
 
 /// Sets the number of threads if one was asked for.
+///
+/// # Errors
+/// If it is 0, or more than can be of use: every step waits for all of them, and they take turns on the processors.
 pub fn set_threads(n: Option<usize>) -> Result<()> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let most = (4 * processors).clamp(8, crate::engine::MOST_THREADS);
     match n {
         Some(0) => Err(Usage("--threads must be at least 1".into()).into()),
+        Some(n) if n > most => Err(Usage(format!(
+            "--threads {n} is more than can be of use here: at most {most}; {processors} would be one for each processor, \
+             as without --threads"
+        ))
+        .into()),
         Some(n) => crate::engine::set_threads(n).map_err(anyhow::Error::msg),
         None => Ok(()),
     }

@@ -17,6 +17,7 @@ mod spans;
 mod weights;
 mod why;
 
+pub use crate::tensor::kernels::team::MOST as MOST_THREADS;
 use crate::tensor::kernels::team::together;
 pub use certify::{Certificate, Standing, certify};
 pub use check::{Checked, gradient_check};
