@@ -1,6 +1,7 @@
 //! Changing pictures at random each time they train.
 
 use crate::data::{Augment, Dataset};
+use crate::tensor::kernels::{heed, scratch};
 use crate::tensor::{Scalar, normal, stream};
 use rand::RngExt as _;
 use rand_pcg::Pcg64;
@@ -20,14 +21,16 @@ impl Augment {
             pixels.chunks_exact_mut(width).for_each(<[f64]>::reverse);
         }
         if (down, right) != (0, 0) {
-            for channel in pixels.chunks_exact_mut(height * width) {
-                let old = channel.to_vec();
-                for (at, p) in channel.iter_mut().enumerate() {
-                    let (r, c) = ((at / width) as i64 - down, (at % width) as i64 - right);
-                    let inside = (0..height as i64).contains(&r) && (0..width as i64).contains(&c);
-                    *p = if inside { old[r as usize * width + c as usize] } else { 0.0 };
+            scratch::with(height * width, |old: &mut [f64]| {
+                for channel in pixels.chunks_exact_mut(height * width) {
+                    old.copy_from_slice(channel);
+                    for (at, p) in channel.iter_mut().enumerate() {
+                        let (r, c) = ((at / width) as i64 - down, (at % width) as i64 - right);
+                        let inside = (0..height as i64).contains(&r) && (0..width as i64).contains(&c);
+                        *p = if inside { old[r as usize * width + c as usize] } else { 0.0 };
+                    }
                 }
-            }
+            });
         }
         if self.noise > 0.0 {
             pixels.iter_mut().for_each(|p| *p += self.noise * normal(rng));
@@ -38,12 +41,17 @@ impl Augment {
 impl Dataset {
     /// The features of a sample before scaling as they train in an epoch: drawn from the seed, the epoch and the sample.
     pub fn augmented(&self, sample: usize, epoch: u64) -> Vec<f64> {
-        let mut pixels = self.unscaled(sample);
+        let mut pixels = vec![0.0; self.feature_width()];
+        self.read_augmented(sample, epoch, &mut pixels);
+        pixels
+    }
+
+    fn read_augmented(&self, sample: usize, epoch: u64, pixels: &mut [f64]) {
+        self.features.read(sample * pixels.len(), pixels, |_, x| x);
         if let Some((augment, picture)) = self.augment.as_ref().zip(self.picture) {
             let mut rng = stream(self.seed ^ 0x0061_7567_6d65_6e74 ^ epoch.rotate_left(32), sample as u64);
-            augment.apply(picture, &mut pixels, &mut rng);
+            augment.apply(picture, pixels, &mut rng);
         }
-        pixels
     }
 
     /// As [`Dataset::gather`], but the samples as they train in epoch `epoch`.
@@ -55,10 +63,17 @@ impl Dataset {
         if self.augment.is_none() {
             return;
         }
-        for (row, x) in rows.iter().zip(x.chunks_exact_mut(self.feature_width().max(1))) {
-            for (k, (x, pixel)) in x.iter_mut().zip(self.augmented(*row, epoch)).enumerate() {
-                *x = S::of(self.scaled(k, pixel));
-            }
-        }
+        let width = self.feature_width();
+        // Noise is drawn pixel by pixel, which takes as long as copying a dozen of them.
+        scratch::with(width, |pixels: &mut [f64]| {
+            heed::pieces(rows.len(), 16 * width, |some| {
+                for k in some {
+                    self.read_augmented(rows[k], epoch, pixels);
+                    for (at, (x, pixel)) in x[k * width..].iter_mut().zip(&*pixels).enumerate() {
+                        *x = S::of(self.scaled(at, *pixel));
+                    }
+                }
+            });
+        });
     }
 }

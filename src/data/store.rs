@@ -2,7 +2,6 @@
 
 use crate::data::DataError;
 use crate::tensor::Scalar;
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -35,7 +34,12 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub(super) enum Bytes {
     Memory(Vec<u8>),
-    File { file: Arc<Mutex<File>>, offset: u64, len: usize },
+    /// The file, and room for what was read of it last.
+    File {
+        file: Arc<Mutex<(File, Vec<u8>)>>,
+        offset: u64,
+        len: usize,
+    },
 }
 
 impl Bytes {
@@ -44,7 +48,7 @@ impl Bytes {
         let fail = |e: std::io::Error| DataError::new(format!("{} cannot be read: {e}", path.display()));
         let mut file = File::open(path).map_err(fail)?;
         if len as u64 > most {
-            return Ok(Bytes::File { file: Arc::new(Mutex::new(file)), offset, len });
+            return Ok(Bytes::File { file: Arc::new(Mutex::new((file, Vec::new()))), offset, len });
         }
         file.seek(SeekFrom::Start(offset)).map_err(fail)?;
         let mut bytes = Vec::new();
@@ -62,16 +66,16 @@ impl Bytes {
         }
     }
 
-    /// `len` bytes from `start` on; `None` if the file no longer gives them.
-    fn get(&self, start: usize, len: usize) -> Option<Cow<'_, [u8]>> {
+    /// Calls `f` with `len` bytes from `start` on; `None` if the file no longer gives them.
+    fn with<R>(&self, start: usize, len: usize, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         match self {
-            Bytes::Memory(bytes) => bytes.get(start..start + len).map(Cow::Borrowed),
+            Bytes::Memory(bytes) => bytes.get(start..start + len).map(f),
             Bytes::File { file, offset, .. } => {
-                let mut bytes = vec![0; len];
-                let mut file = file.lock().ok()?;
+                let (file, bytes) = &mut *file.lock().ok()?;
+                bytes.resize(len.max(bytes.len()), 0);
                 file.seek(SeekFrom::Start(offset + start as u64)).ok()?;
-                file.read_exact(&mut bytes).ok()?;
-                Some(Cow::Owned(bytes))
+                file.read_exact(&mut bytes[..len]).ok()?;
+                Some(f(&bytes[..len]))
             }
         }
     }
@@ -119,17 +123,19 @@ impl Store {
             }
             Store::Raw { bytes, kind, by } => (bytes, *kind, *by),
         };
-        let Some(bytes) = bytes.get(start * kind.size(), to.len() * kind.size()) else {
-            return to.fill(S::of(f64::NAN));
-        };
         let scale = |k, x: f64| scale(k, x / by);
-        let (four, eight) = (bytes.as_chunks::<4>().0.iter(), bytes.as_chunks::<8>().0.iter());
-        match kind {
-            Kind::U8 => fill(to, bytes.iter().map(|b| f64::from(*b)), scale),
-            Kind::I32 => fill(to, four.map(|b| f64::from(i32::from_le_bytes(*b))), scale),
-            Kind::I64 => fill(to, eight.map(|b| i64::from_le_bytes(*b) as f64), scale),
-            Kind::F32 => fill(to, four.map(|b| f64::from(f32::from_le_bytes(*b))), scale),
-            Kind::F64 => fill(to, eight.map(|b| f64::from_le_bytes(*b)), scale),
+        let read = bytes.with(start * kind.size(), to.len() * kind.size(), |bytes| {
+            let (four, eight) = (bytes.as_chunks::<4>().0.iter(), bytes.as_chunks::<8>().0.iter());
+            match kind {
+                Kind::U8 => fill(to, bytes.iter().map(|b| f64::from(*b)), scale),
+                Kind::I32 => fill(to, four.map(|b| f64::from(i32::from_le_bytes(*b))), scale),
+                Kind::I64 => fill(to, eight.map(|b| i64::from_le_bytes(*b) as f64), scale),
+                Kind::F32 => fill(to, four.map(|b| f64::from(f32::from_le_bytes(*b))), scale),
+                Kind::F64 => fill(to, eight.map(|b| f64::from_le_bytes(*b)), scale),
+            }
+        });
+        if read.is_none() {
+            to.fill(S::of(f64::NAN));
         }
     }
 }
