@@ -1,9 +1,12 @@
-//! A network of any size obeys at once: the worker looks for commands between instructions, not between batches.
+//! A network of any size obeys at once: an instruction that takes long is given up in its midst, and done anew.
 
 use chainrule::data::{DataConfig, Dataset, Source, Table};
+use chainrule::engine::{WeightMap, inside};
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::Value;
-use chainrule::train::{Command, Granularity, Notice, Optimizer, Session, Snapshot, TrainConfig, Want, Worker};
+use chainrule::train::{
+    Command, Granularity, Notice, Optimizer, Profile, Session, Snapshot, TrainConfig, Want, Worker,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,4 +119,189 @@ fn a_large_network_obeys_in_mid_batch() {
     drop(worker);
     let ended = sent.elapsed();
     assert!(ended < soon, "ended after {ended:?}; a batch takes {batch:?}");
+}
+
+/// A command is obeyed within this time.
+const SOON: Duration = Duration::from_millis(50);
+
+/// A convolution one instruction of which takes far longer than a command may wait, with a running mean, a mask that is
+/// drawn and a skip; the last batch of the epoch is smaller.
+fn huge(batch: usize) -> (Arc<Graph>, Arc<Dataset>, TrainConfig) {
+    let (side, channels) = (32, 32);
+    let mut g = Graph::new();
+    let mut add = |kind: &str, params: &[(&str, Value)], from: &[NodeId]| {
+        let id = g.next_id();
+        g.apply(&Edit::Add(Node::new(id, kind, &g.fresh_name(kind), [0.0, 0.0]))).expect("a node");
+        for (name, value) in params {
+            let (name, value) = ((*name).into(), value.clone());
+            g.apply(&Edit::SetParam { node: id, name, value }).expect("a parameter");
+        }
+        for (input, from) in from.iter().enumerate() {
+            g.apply(&Edit::Connect(Wire { from: *from, output: 0, to: id, input })).expect("a wire");
+        }
+        id
+    };
+    let filters = [("out_channels", Value::Int(channels)), ("padding", Value::Int(1))];
+    let input = add("input", &[], &[]);
+    let image = add("reshape", &[("shape", Value::Ints(vec![-1, 1, side, side]))], &[input]);
+    let first = add("conv2d", &filters, &[image]);
+    let norm = add("batch_norm2d", &[], &[first]);
+    let dropout = add("dropout", &[], &[norm]);
+    let wide = [&filters[..1], &[("kernel_size", Value::Int(9)), ("padding", Value::Int(4))]].concat();
+    let huge = add("conv2d", &wide, &[dropout]);
+    let skip = add("add", &[], &[huge, dropout]);
+    let pool = add("max_pool2d", &[], &[skip]);
+    let flat = add("flatten", &[], &[pool]);
+    let output = add("linear", &[("out_features", Value::Int(1))], &[flat]);
+    let target = add("target", &[], &[]);
+    add("mse_loss", &[], &[output, target]);
+    let (width, rows) = ((side * side) as usize, batch + batch / 2);
+    let row = |n: usize| (0..width).map(|k| ((n * 31 + k * 17) % 101) as f64 / 101.0).collect::<Vec<_>>();
+    let target = |n: usize| vec![(n % 7) as f64 / 7.0];
+    let table =
+        Table { features: (0..rows).map(row).collect(), targets: (0..rows).map(target).collect(), ..Table::default() };
+    let config = DataConfig { source: Source::Table(table), train_share: 1.0, ..DataConfig::default() };
+    let data = config.load(Path::new(".")).expect("the table").expect("samples");
+    let train = TrainConfig { optimizer: Optimizer::adam(1e-3), batch_size: batch, ..TrainConfig::default() };
+    (Arc::new(g), Arc::new(data), train)
+}
+
+fn worker(of: &(Arc<Graph>, Arc<Dataset>, TrainConfig)) -> Worker {
+    let worker = Worker::spawn(Box::new(|| {}));
+    worker.send(Command::Certifying(false));
+    let (graph, data, config) = of.clone();
+    worker.send(Command::Load { revision: 1, graph, data: Some(data), config, weights: None, fresh: true });
+    worker.send(Command::Want(Want { map_size: 0, previews: false, ..Want::default() }));
+    wait(&worker, |s| s.revision == 1);
+    worker
+}
+
+/// Numbers from 0 to 1 that look as if drawn.
+fn drawn() -> impl FnMut() -> f64 {
+    let mut state = 7u64;
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / (1u64 << 31) as f64
+    }
+}
+
+/// The weights, running statistics and losses of a run.
+type Bits = (WeightMap, Vec<u64>);
+
+fn exported(worker: &Worker) -> Bits {
+    worker.send(Command::Export);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(120) {
+        for notice in worker.notices() {
+            if let Notice::Exported(weights, run, _) = notice {
+                return (weights, run.expect("a run").history.iter().map(|p| p.train.to_bits()).collect());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("nothing is exported");
+}
+
+#[test]
+fn a_command_is_obeyed_in_the_midst_of_an_instruction_and_the_run_goes_on_with_the_same_bits() {
+    let of = huge(128);
+    let mut whole = Session::<f32>::new(of.0.clone(), Some(of.1.clone()), of.2.clone()).expect("it can run");
+    let mut profile = Profile::default();
+    let timer = Instant::now();
+    inside(true, || whole.step_timed(&mut profile));
+    let batch = timer.elapsed();
+    let longest = profile.nodes.values().map(|n| n.forward.max(n.backward)).fold(0.0, f64::max);
+    assert!(longest > 0.25, "an instruction takes {longest} s, which is too short to tell anything");
+
+    let worker = worker(&of);
+    let (mut draw, mut late, mut last) = (drawn(), Vec::new(), None);
+    for _ in 0..16 {
+        worker.send(Command::Run);
+        wait(&worker, |s| s.running);
+        std::thread::sleep(Duration::from_millis(15) + batch.mul_f64(0.5 * draw()));
+        let sent = Instant::now();
+        worker.send(Command::Pause);
+        let paused = wait(&worker, |s| !s.running);
+        late.push(sent.elapsed());
+        last = Some(paused);
+    }
+    // A machine with other work is late now and then.
+    late.sort();
+    let quarter = late[late.len() / 4];
+    assert!(quarter < SOON, "paused after {late:?}, where an instruction takes {longest} s");
+    // Steps are done whole, though others are asked for meanwhile.
+    let step = last.expect("it was paused").step + 2;
+    worker.send(Command::Step(Granularity::Batch));
+    std::thread::sleep(batch / 4);
+    worker.send(Command::Step(Granularity::Batch));
+    wait(&worker, |s| s.step == step && s.at_rest);
+    while whole.steps() < step {
+        whole.step();
+    }
+    assert!(exported(&worker) == bits(&whole), "it goes on with other bits");
+    worker.send(Command::Step(Granularity::Epoch));
+    std::thread::sleep(batch / 4);
+    let mut ends = Vec::new();
+    for revision in 2..7 {
+        let sent = Instant::now();
+        worker.send(Command::Load {
+            revision,
+            graph: Arc::new(Graph::new()),
+            data: None,
+            config: of.2.clone(),
+            weights: None,
+            fresh: true,
+        });
+        while !worker.notices().iter().any(|n| matches!(n, Notice::Failed { revision: r, .. } if *r == revision)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        ends.push(sent.elapsed());
+        let (graph, data, config) = of.clone();
+        worker.send(Command::Load {
+            revision: 100 + revision,
+            graph,
+            data: Some(data),
+            config,
+            weights: None,
+            fresh: true,
+        });
+        worker.send(Command::Step(Granularity::Batch));
+        std::thread::sleep(batch.mul_f64(0.1 + 0.5 * draw()));
+    }
+    ends.sort();
+    assert!(ends[1] < SOON, "another document came after {ends:?}");
+}
+
+fn bits(s: &Session<f32>) -> Bits {
+    (s.export_weights(), s.history().iter().map(|p| p.train.to_bits()).collect())
+}
+
+#[test]
+fn a_run_that_is_paused_again_and_again_ends_with_the_same_bits() {
+    // Instructions so short that most come to their end.
+    let of = huge(8);
+    let mut whole = Session::<f32>::new(of.0.clone(), Some(of.1.clone()), of.2.clone()).expect("it can run");
+    let timer = Instant::now();
+    whole.step();
+    let batch = timer.elapsed();
+    while whole.epoch() < 2 {
+        whole.step();
+    }
+    let worker = worker(&(of.0.clone(), of.1.clone(), TrainConfig { epochs: 2, ..of.2.clone() }));
+    let (mut draw, mut pauses) = (drawn(), 0);
+    loop {
+        worker.send(Command::Run);
+        if wait(&worker, |s| s.running || s.epoch == 2).epoch == 2 {
+            break;
+        }
+        std::thread::sleep(batch.mul_f64(draw()));
+        worker.send(Command::Pause);
+        let paused = wait(&worker, |s| !s.running);
+        if paused.epoch == 2 {
+            break;
+        }
+        pauses += usize::from(!paused.at_rest);
+    }
+    assert!(pauses > 3, "it was paused {pauses} times in mid-batch");
+    assert!(exported(&worker) == bits(&whole), "after {pauses} pauses it has other bits");
 }

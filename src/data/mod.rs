@@ -21,6 +21,7 @@ pub use csv_file::{CsvColumn, CsvReport, inspect_csv};
 pub use formula::{Formula, FormulaError, parse as parse_formula};
 pub use npy::inspect_npy;
 
+use crate::tensor::kernels::heed;
 use crate::tensor::{Scalar, Shape};
 use std::sync::Arc;
 use store::Store;
@@ -141,21 +142,25 @@ impl Dataset {
     fn scaled(&self, k: usize, x: f64) -> f64 {
         self.scaling.get(k).map_or(x, |(shift, by)| (x - shift) / by)
     }
-    /// Copies the samples `rows` into a batch of features and of targets.
+    /// Copies the samples `rows` into a batch of features and of targets, unless somebody waits who is heeded.
     ///
     /// # Panics
     /// If a buffer is not as long as the rows need.
     pub fn gather<S: Scalar>(&self, rows: &[usize], x: &mut [S], y: &mut [S]) {
         let (w, v) = (self.feature_width(), self.target_width());
         assert_eq!((x.len(), y.len()), (rows.len() * w, rows.len() * v), "the batch buffers fit the rows");
-        for (row, x) in rows.iter().zip(x.chunks_exact_mut(w.max(1))) {
-            self.features.read(row * w, x, |k, x| self.scaled(k, x));
-        }
-        for (row, y) in rows.iter().zip(y.chunks_exact_mut(v.max(1))) {
-            for (t, f) in y.iter_mut().zip(&self.targets[row * v..]) {
-                *t = S::of(*f);
+        heed::pieces(rows.len(), w + v, |some| {
+            let (rows, x, y) =
+                (&rows[some.clone()], &mut x[some.start * w..some.end * w], &mut y[some.start * v..some.end * v]);
+            for (row, x) in rows.iter().zip(x.chunks_exact_mut(w.max(1))) {
+                self.features.read(row * w, x, |k, x| self.scaled(k, x));
             }
-        }
+            for (row, y) in rows.iter().zip(y.chunks_exact_mut(v.max(1))) {
+                for (t, f) in y.iter_mut().zip(&self.targets[row * v..]) {
+                    *t = S::of(*f);
+                }
+            }
+        });
     }
 }
 

@@ -5,8 +5,8 @@ use crate::engine::plan::{Instruction, Keep, Phase, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
 use crate::ops::{Backward, Forward, Mode, Precision, Role};
-use crate::tensor::kernels::elementwise;
 use crate::tensor::kernels::look::{self, PLACES};
+use crate::tensor::kernels::{elementwise, heed};
 use crate::tensor::{Lined, View, ViewMut, mix};
 use aligned_vec::avec;
 use smallvec::SmallVec;
@@ -58,7 +58,16 @@ pub struct Pass<S> {
     mode: Mode,
     draw: u64,
     lean: bool,
+    /// Whether the next instruction was begun and given up: what it writes is neither old nor new.
+    pub(super) torn: bool,
+    /// Of a backward whose gradients are there: the pin and its elements up to which they were delivered.
+    pub(super) delivered: Option<(usize, usize)>,
+    /// The buffers of a node as its forward found them.
+    found: Vec<S>,
 }
+
+/// Elements of a sum that are added before it is looked whether somebody waits.
+const AT_ONCE: usize = 1 << 20;
 
 /// Few enough that moving it costs little; most nodes have no more inputs or weights.
 type Many<T> = SmallVec<[T; 6]>;
@@ -86,6 +95,9 @@ impl<S: Precision> Pass<S> {
             mode: Mode::Train,
             draw: 0,
             lean: false,
+            torn: false,
+            delivered: None,
+            found: Vec::new(),
         }
     }
 
@@ -124,6 +136,10 @@ impl<S: Precision> Pass<S> {
     pub fn cursor(&self) -> usize {
         self.cursor
     }
+    /// Whether the next instruction was begun and has given some of its results to others already: then it can only go on.
+    pub fn is_begun(&self) -> bool {
+        self.delivered.is_some()
+    }
     /// The first NaN or infinity of this pass.
     pub fn bad(&self) -> Option<Bad> {
         self.bad
@@ -133,9 +149,12 @@ impl<S: Precision> Pass<S> {
         self.cursor = 0;
         self.arrived.fill(0);
         self.bad = None;
+        (self.torn, self.delivered) = (false, None);
     }
 
-    /// Runs one instruction on the batch `x`, `y`. `None` at the end of the program.
+    /// Runs one instruction on the batch `x`, `y`. `None` at the end of the program, and where it was given up because
+    /// somebody waits ([`heed::heeding`]): then it is not done, nothing that it has written is shown, and the next call
+    /// does it anew with the bits that it would have had. Updates are not given up: they come to their end.
     pub fn advance(
         &mut self,
         plan: &Plan,
@@ -149,26 +168,35 @@ impl<S: Precision> Pass<S> {
         if self.numbers.len() < plan.numbers {
             self.numbers.resize(plan.numbers, S::zero());
         }
-        match instruction.phase {
+        let bad = self.bad;
+        let whole = match instruction.phase {
             Phase::Forward | Phase::Loss => self.forward(plan, at, weights, x, y, instruction.phase),
             Phase::Seed => {
                 if self.cursor == plan.forward_len() && self.keep {
-                    self.before.clear();
-                    self.before.extend_from_slice(&weights.grads);
+                    self.before.resize(weights.grads.len(), S::zero());
+                    elementwise::copy(&weights.grads, &mut self.before);
                 } else if self.cursor == plan.forward_len() && (self.lean || plan.keep == Keep::Needed) {
                     // The others are written over before anyone reads them.
                     plan.idle.iter().for_each(|r| weights.grads[r.clone()].fill(S::zero()));
                 } else if self.cursor == plan.forward_len() {
-                    weights.grads.fill(S::zero());
+                    elementwise::fill(&mut weights.grads, S::zero());
                 }
                 self.start_gradient(plan, at);
+                !heed::left_out()
             }
             Phase::Backward => {
-                let clean = self.backward(plan, at, weights);
-                self.add_kept(plan, at, weights);
-                self.deliver(plan, at, weights, clean);
+                let mut done = true;
+                if self.delivered.is_none() {
+                    let clean = self.backward(plan, at, weights);
+                    self.look_at_pins(plan, at, clean);
+                    done = !heed::left_out();
+                    if done {
+                        self.add_kept(plan, at, weights);
+                    }
+                }
+                done && self.deliver(plan, at, weights)
             }
-            Phase::Update => {
+            Phase::Update => heed::undisturbed(|| {
                 if plan.program[self.cursor - 1].phase != Phase::Update {
                     update.loss(self.total_loss(plan).unwrap_or(f64::NAN));
                     update.begin(&mut weights.grads);
@@ -182,7 +210,13 @@ impl<S: Precision> Pass<S> {
                         self.bad = bad.map(|element| Bad { node, phase, element, input: None, param });
                     }
                 }
-            }
+                true
+            }),
+        };
+        self.torn = !whole;
+        if !whole {
+            self.bad = bad;
+            return None;
         }
         self.cursor += 1;
         Some(instruction)
@@ -190,19 +224,21 @@ impl<S: Precision> Pass<S> {
 
     /// Runs from the cursor to the end of the program.
     pub fn run(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S], update: &mut dyn Update<S>) {
-        while self.advance(plan, weights, x, y, update).is_some() {}
+        heed::undisturbed(|| while self.advance(plan, weights, x, y, update).is_some() {});
     }
 
     /// Runs the forward part from the start.
     pub fn run_forward(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S]) {
         self.rewind();
-        while self.cursor < plan.forward_len() {
-            self.advance(plan, weights, x, y, &mut Still);
-        }
+        heed::undisturbed(|| {
+            while self.cursor < plan.forward_len() {
+                self.advance(plan, weights, x, y, &mut Still);
+            }
+        });
     }
 
-    /// Runs the forward part from the start as long as `go` says so before each instruction. Whether it came to the
-    /// end.
+    /// Runs the forward part from the start as long as `go` says so before each instruction, and none is given up.
+    /// Whether it came to the end.
     pub fn run_forward_while(
         &mut self,
         plan: &Plan,
@@ -213,10 +249,9 @@ impl<S: Precision> Pass<S> {
     ) -> bool {
         self.rewind();
         while self.cursor < plan.forward_len() {
-            if !go() {
+            if !go() || self.advance(plan, weights, x, y, &mut Still).is_none() {
                 return false;
             }
-            self.advance(plan, weights, x, y, &mut Still);
         }
         true
     }
@@ -224,18 +259,27 @@ impl<S: Precision> Pass<S> {
     /// Runs forward and backward from the start, without updates.
     pub fn run_gradients(&mut self, plan: &Plan, weights: &mut Weights<S>, x: &[S], y: &[S]) {
         self.rewind();
-        while plan.program.get(self.cursor).is_some_and(|i| i.phase != Phase::Update) {
-            self.advance(plan, weights, x, y, &mut Still);
-        }
+        heed::undisturbed(|| {
+            while plan.program.get(self.cursor).is_some_and(|i| i.phase != Phase::Update) {
+                self.advance(plan, weights, x, y, &mut Still);
+            }
+        });
     }
 
-    fn forward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, x: &[S], y: &[S], phase: Phase) {
+    /// Whether it came to the end.
+    fn forward(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, x: &[S], y: &[S], phase: Phase) -> bool {
         let step = &plan.steps[at];
         let seed = self.seed(step);
+        let moves_buffers = !step.buffers.is_empty() && self.mode == Mode::Train && heed::heeds();
+        if moves_buffers {
+            self.found.clear();
+            let found = step.buffers.iter().flat_map(|k| &weights.values[plan.infos[*k].range.clone()]);
+            self.found.extend(found);
+        }
         let there = looked(&self.numbers[step.value.clone()]);
         let ((), [clean, _]) = look::over([there, 0..0], || match step.kind.spec.role {
             Role::Features => elementwise::copy(x, &mut self.numbers[step.value.clone()]),
-            Role::Target => self.numbers[step.value.clone()].copy_from_slice(y),
+            Role::Target => elementwise::copy(y, &mut self.numbers[step.value.clone()]),
             Role::Compute | Role::Loss | Role::Penalty => {
                 // A node's buffers lie behind its weights, and penalties have none.
                 let first = step.buffers.first().map_or(weights.values.len(), |k| plan.infos[*k].range.start);
@@ -271,6 +315,14 @@ impl<S: Precision> Pass<S> {
                 param: None,
             });
         }
+        let whole = !heed::left_out();
+        if !whole && moves_buffers {
+            let mut found = self.found.iter();
+            for k in &step.buffers {
+                weights.values[plan.infos[*k].range.clone()].iter_mut().zip(&mut found).for_each(|(b, f)| *b = *f);
+            }
+        }
+        whole
     }
 
     /// Seed of what is random in a node.
@@ -325,47 +377,78 @@ impl<S: Precision> Pass<S> {
         look::over(there, backward).1
     }
 
-    /// Adds the contributions of a node to the gradients of its inputs.
-    fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>, clean: [bool; PLACES]) {
+    /// Looks for the first NaN or infinity in what a node sends back.
+    fn look_at_pins(&mut self, plan: &Plan, at: usize, clean: [bool; PLACES]) {
         let step = &plan.steps[at];
-        if self.lean && step.spare {
+        if self.bad.is_some() || self.lean && step.spare {
             return;
         }
         for (number, (pin, source)) in step.pins.iter().zip(&step.inputs).enumerate() {
+            let Some(pin) = pin.clone().filter(|_| !(self.lean && plan.spares(*source))) else { continue };
+            if clean.get(number) == Some(&true) && sure(&self.numbers[pin.clone()]) {
+                continue;
+            }
+            if let Some(element) = first_bad(&self.numbers[pin]) {
+                let (node, phase, input) = (step.id, Phase::Backward, Some(number));
+                self.bad = Some(Bad { node, phase, element, input, param: None });
+                return;
+            }
+        }
+    }
+
+    /// Adds the contributions of a node to the gradients of its inputs. Whether all of them: else it goes on from there
+    /// when it is called again.
+    fn deliver(&mut self, plan: &Plan, at: usize, weights: &mut Weights<S>) -> bool {
+        let step = &plan.steps[at];
+        let (first_pin, mut done) = self.delivered.take().unwrap_or_default();
+        if self.lean && step.spare {
+            return true;
+        }
+        for (number, (pin, source)) in step.pins.iter().zip(&step.inputs).enumerate().skip(first_pin) {
             let Some(pin) = pin else { continue };
             if self.lean && plan.spares(*source) {
                 continue;
             }
-            let clean = clean.get(number) == Some(&true) && sure(&self.numbers[pin.clone()]);
-            if self.bad.is_none() && !clean {
-                let (node, phase, input) = (step.id, Phase::Backward, Some(number));
-                let bad = first_bad(&self.numbers[pin.clone()]);
-                self.bad = bad.map(|element| Bad { node, phase, element, input, param: None });
-            }
-            match *source {
-                Source::Weight(k) => {
-                    let range = plan.infos[k].range.clone();
-                    for (w, g) in weights.grads[range].iter_mut().zip(&self.numbers[pin.clone()]) {
-                        *w += *g;
+            let sum = match *source {
+                Source::Weight(k) => Some(plan.infos[k].range.clone()),
+                Source::Value(from) => plan.steps[from].grad.clone().filter(|_| plan.steps[from].adds),
+            };
+            while let Some(sum) = sum.as_ref().filter(|_| done < pin.len()) {
+                let some = done..pin.len().min(done + AT_ONCE);
+                let of = |r: &Range<usize>| r.start + some.start..r.start + some.end;
+                match *source {
+                    Source::Weight(_) => {
+                        for (w, g) in weights.grads[of(sum)].iter_mut().zip(&self.numbers[of(pin)]) {
+                            *w += *g;
+                        }
+                    }
+                    Source::Value(from) => {
+                        let first = self.arrived[from] == 0;
+                        let (sum, part) = two(&mut self.numbers, of(sum), of(pin));
+                        let add = |sum: &mut [S], g: &[S], []: [&mut [S]; 0]| {
+                            if first {
+                                sum.copy_from_slice(g);
+                            } else {
+                                sum.iter_mut().zip(g).for_each(|(s, g)| *s += *g);
+                            }
+                            [0.0; 2]
+                        };
+                        heed::undisturbed(|| elementwise::pieces(sum, part, [], &add));
                     }
                 }
-                Source::Value(from) => {
-                    let to = &plan.steps[from];
-                    let first = self.arrived[from] == 0;
-                    self.arrived[from] += 1;
-                    let Some(region) = to.grad.clone().filter(|_| to.adds) else { continue };
-                    let (sum, part) = two(&mut self.numbers, region, pin.clone());
-                    elementwise::pieces(sum, part, [], &|sum, g, []: [&mut [S]; 0]| {
-                        if first {
-                            sum.copy_from_slice(g);
-                        } else {
-                            sum.iter_mut().zip(g).for_each(|(s, g)| *s += *g);
-                        }
-                        [0.0; 2]
-                    });
+                done = some.end;
+                if done < pin.len() && heed::stopped() {
+                    self.delivered = Some((number, done));
+                    heed::left_out();
+                    return false;
                 }
             }
+            if let Source::Value(from) = *source {
+                self.arrived[from] += 1;
+            }
+            done = 0;
         }
+        true
     }
 
     /// Whether the instruction of `phase` for `node` has run in this pass.
@@ -373,11 +456,16 @@ impl<S: Precision> Pass<S> {
         plan.program[..self.cursor].iter().any(|i| i.node == node && i.phase == phase)
     }
 
+    /// Number of instructions that may have written something.
+    fn reach(&self) -> usize {
+        self.cursor + usize::from(self.torn)
+    }
+
     /// A node's output; `None` until it is computed in this pass, and where its place is used again.
     pub fn value<'a>(&'a self, plan: &'a Plan, node: NodeId) -> Option<View<'a, S>> {
         let at = *plan.index.get(&node)?;
         let step = &plan.steps[at];
-        let there = self.cursor > at && self.cursor <= step.value_until;
+        let there = self.cursor > at && self.reach() <= step.value_until;
         there.then(|| View { shape: &step.shape, data: &self.numbers[step.value.clone()] })
     }
 
@@ -386,7 +474,7 @@ impl<S: Precision> Pass<S> {
         let at = *plan.index.get(&node)?;
         let step = &plan.steps[at];
         let region = step.grad.clone()?;
-        let there = self.arrived[at] == step.awaited && self.cursor <= step.grad_until;
+        let there = self.arrived[at] == step.awaited && self.reach() <= step.grad_until;
         there.then(|| View { shape: &step.shape, data: &self.numbers[region] })
     }
 
@@ -403,7 +491,7 @@ impl<S: Precision> Pass<S> {
         {
             return None;
         }
-        let there = self.cursor <= step.pins_until[pin] && self.done(plan, node, Phase::Backward);
+        let there = self.reach() <= step.pins_until[pin] && self.done(plan, node, Phase::Backward);
         there.then(|| View { shape, data: &self.numbers[region] })
     }
 
@@ -514,5 +602,14 @@ fn sure<S: Precision>(data: &[S]) -> bool {
 
 /// The first element that is NaN or infinite.
 fn first_bad<S: Precision>(data: &[S]) -> Option<usize> {
-    if elementwise::finite(data) { None } else { data.iter().position(|x| !x.is_finite()) }
+    if elementwise::finite(data) {
+        return None;
+    }
+    let mut found = None;
+    heed::pieces(data.len(), 1, |r| {
+        if found.is_none() {
+            found = data[r.clone()].iter().position(|x| !x.is_finite()).map(|k| r.start + k);
+        }
+    });
+    found
 }

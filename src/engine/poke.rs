@@ -58,6 +58,7 @@ impl<S: Precision> Pass<S> {
     pub fn rewind_backward(&mut self, plan: &Plan) {
         self.cursor = self.cursor.min(plan.forward_len());
         self.arrived.fill(0);
+        (self.torn, self.delivered) = (false, None);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Borrowed dense tensors, and the statistics shown of them.
 
 use crate::tensor::Scalar;
+use crate::tensor::kernels::summary::summary;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
 /// A read-only dense row-major tensor.
@@ -62,6 +63,9 @@ pub fn shape_text(shape: &[usize]) -> String {
     shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
 }
 
+/// Numbers from which they are looked at on all threads.
+const MANY: usize = 1 << 14;
+
 /// What is said of a tensor in one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Stats {
@@ -82,6 +86,9 @@ pub struct Stats {
 impl Stats {
     /// Statistics of `data`; all zero when it is empty.
     pub fn of<S: Scalar>(data: &[S]) -> Self {
+        if data.len() > MANY {
+            return summary(data);
+        }
         let (mut s, mut n, mut sum, mut sq) =
             (Stats { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Stats::default() }, 0usize, 0.0, 0.0);
         for x in data {

@@ -71,7 +71,7 @@ pub struct RatesJob {
 
 impl Drop for RatesJob {
     fn drop(&mut self) {
-        self.halt.raise();
+        self.halt.raise(true);
     }
 }
 
@@ -107,7 +107,7 @@ impl RatesJob {
 
     /// Ends it; what it has found stays.
     pub fn stop(&self) {
-        self.halt.raise();
+        self.halt.raise(true);
         self.rates.progress.over.store(true, Ordering::Release);
     }
 

@@ -3,6 +3,7 @@
 use crate::engine::{Pass, Phase, Plan};
 use crate::graph::{Node, NodeId, Wire};
 use crate::ops::Precision;
+use crate::tensor::kernels::heed;
 use crate::tensor::{Stats, View};
 use crate::train::{
     Arrival, Inspected, NodeShot, NodeState, Profile, Session, TensorRef, TensorShot, Thumb, Want, WireShot,
@@ -29,10 +30,12 @@ fn thumb<S: Precision>(v: &View<S>) -> Thumb {
 fn histogram<S: Precision>(data: &[S], stats: &Stats) -> Vec<u32> {
     let mut bins = vec![0; BINS];
     let span = stats.max - stats.min;
-    for x in data.iter().map(|x| x.to64()).filter(|x| x.is_finite()) {
-        let at = if span > 0.0 { ((x - stats.min) / span * BINS as f64) as usize } else { BINS / 2 };
-        bins[at.min(BINS - 1)] += 1;
-    }
+    heed::pieces(data.len(), 4, |r| {
+        for x in data[r].iter().map(|x| x.to64()).filter(|x| x.is_finite()) {
+            let at = if span > 0.0 { ((x - stats.min) / span * BINS as f64) as usize } else { BINS / 2 };
+            bins[at.min(BINS - 1)] += 1;
+        }
+    });
     bins
 }
 
@@ -59,33 +62,40 @@ pub(super) fn shot<S: Precision>(
     }
 }
 
+/// Statistics of at most `most` numbers.
+fn told<S: Precision>(v: View<S>, most: usize) -> Option<Stats> {
+    (v.data.len() <= most).then(|| Stats::of(v.data))
+}
+
 /// What the consumers of a value send back, those that run first first.
-fn arrivals<S: Precision>(plan: &Plan, pass: &Pass<S>, id: NodeId) -> Vec<Arrival> {
+fn arrivals<S: Precision>(plan: &Plan, pass: &Pass<S>, id: NodeId, most: usize) -> Vec<Arrival> {
     let consumers = plan.consumers(id);
     if consumers.len() < 2 {
         return Vec::new();
     }
-    let stats = |from, pin| pass.input_grad(plan, from, pin).map(|v| Stats::of(v.data));
+    let stats = |from, pin| pass.input_grad(plan, from, pin).and_then(|v| told(v, most));
     consumers.into_iter().rev().map(|(from, pin)| Arrival { from, pin, stats: stats(from, pin) }).collect()
 }
 
 impl<S: Precision> Session<S> {
-    /// All nodes as they stand; `maps` are their pictures over the plane.
+    /// All nodes as they stand; `maps` are their pictures over the plane. Nothing is said of tensors of more than `most`
+    /// numbers.
     pub(super) fn node_shots(
         &self,
         want: &Want,
         mut maps: BTreeMap<NodeId, Vec<Thumb>>,
         profile: &Profile,
+        most: usize,
     ) -> BTreeMap<NodeId, NodeShot> {
         let (plan, pass) = self.current();
         let shots = self.graph().nodes().map(|n| {
-            let shot = self.node_shot(plan, pass, n, want, maps.remove(&n.id).unwrap_or_default());
+            let shot = self.node_shot(plan, pass, n, want, maps.remove(&n.id).unwrap_or_default(), most);
             (n.id, NodeShot { cost: self.cost(profile, n.id).filter(|_| want.costs), ..shot })
         });
         shots.collect()
     }
 
-    fn node_shot(&self, plan: &Plan, pass: &Pass<S>, n: &Node, want: &Want, maps: Vec<Thumb>) -> NodeShot {
+    fn node_shot(&self, plan: &Plan, pass: &Pass<S>, n: &Node, want: &Want, maps: Vec<Thumb>, most: usize) -> NodeShot {
         let value = pass.value(plan, n.id);
         let grad = pass.grad(plan, n.id);
         let back = pass.done(plan, n.id, Phase::Backward);
@@ -97,22 +107,32 @@ impl<S: Precision> Session<S> {
         let weights = self.weights();
         let own: Vec<usize> = (0..weights.infos.len()).filter(|k| weights.infos[*k].node == n.id).collect();
         let view = |k: usize, data| View { shape: &weights.infos[k].shape, data };
+        let few = own.iter().map(|k| weights.grad(*k).len()).sum::<usize>() <= most;
         let norm = || own.iter().flat_map(|k| weights.grad(*k)).map(|g| g.to64() * g.to64()).sum::<f64>().sqrt();
         let pictures = want.previews;
         NodeShot {
             state,
             shape: value.map(|v| v.shape.to_vec()).unwrap_or_default(),
-            stats: value.map(|v| Stats::of(v.data)),
-            grad_stats: grad.map(|v| Stats::of(v.data)),
-            weight_grad_norm: (back && !own.is_empty()).then(norm),
+            stats: value.and_then(|v| told(v, most)),
+            grad_stats: grad.and_then(|v| told(v, most)),
+            weight_grad_norm: (back && few && !own.is_empty()).then(norm),
             sample: value.filter(|_| pictures).map(|v| thumb(&v)),
             weight_sample: own.first().filter(|_| pictures).map(|k| thumb(&view(*k, weights.value(*k)))),
             weight_grad_sample: own.first().filter(|_| pictures && back).map(|k| thumb(&view(*k, weights.grad(*k)))),
             maps,
             scalar: value.filter(|v| v.data.len() == 1).map(|v| v.data[0].to64()),
             cost: None,
-            arrivals: arrivals(plan, pass, n.id),
+            arrivals: arrivals(plan, pass, n.id, most),
         }
+    }
+
+    /// Numbers of the largest tensor that [`Session::inspect`] shows of a node.
+    pub(super) fn largest(&self, id: NodeId) -> usize {
+        let (plan, graph) = (self.current().0, self.graph());
+        let nodes = graph.inputs(id).into_iter().map(|w| w.from).chain([id]);
+        let values = nodes.filter_map(|id| plan.shape(id)).map(|s| s.iter().product());
+        let own = self.weights().infos.iter().filter(|i| i.node == id).map(|i| i.range.len());
+        values.chain(own).max().unwrap_or(0)
     }
 
     /// The tensors of one node.

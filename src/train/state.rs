@@ -157,9 +157,7 @@ impl<S: Precision> Session<S> {
             warnings
                 .push("gradients that had added up without zero_grad are not saved; they begin from zero".to_owned());
         }
-        for _ in 0..state.cursor {
-            self.advance();
-        }
+        self.undisturbed(|s| (0..state.cursor).for_each(|_| _ = s.advance()));
         warnings
     }
 

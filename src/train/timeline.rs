@@ -195,6 +195,7 @@ impl<S: Precision> Timeline<S> {
             return;
         }
         self.branch(session);
+        session.finish_begun();
         let words = touch.apply(session);
         self.marks.push(Mark { place: place(session), touch, words });
         self.touched = self.marks.len();
@@ -235,7 +236,7 @@ impl<S: Precision> Timeline<S> {
 
     /// Runs to the end of the present batch, or all of the next one, with the changes recorded in it.
     pub fn step(&mut self, session: &mut Session<S>) {
-        while !self.try_step(session) {}
+        session.undisturbed(|s| while !self.try_step(s) {});
     }
 
     /// As [`Timeline::step`], but a command that waits interrupts it. Whether it came to the end.
@@ -243,10 +244,11 @@ impl<S: Precision> Timeline<S> {
         if self.touched == self.marks.len() {
             return session.try_step();
         }
+        let before = session.steps();
         loop {
             self.advance(session);
             if session.at_rest() || session.halted() {
-                return session.at_rest();
+                return session.at_rest() && session.steps() > before;
             }
         }
     }

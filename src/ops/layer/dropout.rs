@@ -5,6 +5,7 @@ use crate::ops::{
     Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec,
     Reads, Role, Spec, Value,
 };
+use crate::tensor::kernels::{elementwise, heed};
 use crate::tensor::{Scalar, stream};
 use rand::RngExt as _;
 
@@ -49,20 +50,18 @@ impl Op for Dropout {
         if ctx.mode == Mode::Train {
             let kept = if p < 1.0 { S::of(1.0 / (1.0 - p)) } else { S::zero() };
             let mut rng = stream(ctx.seed, 0);
-            ctx.saved.fill_with(|| if rng.random::<f64>() < p { S::zero() } else { kept });
+            heed::pieces(ctx.saved.len(), 4, |r| {
+                ctx.saved[r].fill_with(|| if rng.random::<f64>() < p { S::zero() } else { kept });
+            });
         } else {
             ctx.saved.fill(S::one());
         }
-        for ((z, x), m) in ctx.output.data.iter_mut().zip(ctx.inputs[0].data).zip(&*ctx.saved) {
-            *z = *x * *m;
-        }
+        elementwise::zip(ctx.inputs[0].data, ctx.saved, ctx.output.data, |x, m| x * m);
     }
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         let Some(gx) = &mut ctx.grad_inputs[0] else { return };
-        for ((g, d), m) in gx.data.iter_mut().zip(ctx.grad_output.data).zip(ctx.saved) {
-            *g = *d * *m;
-        }
+        elementwise::zip(ctx.grad_output.data, ctx.saved, gx.data, |d, m| d * m);
     }
 }
 

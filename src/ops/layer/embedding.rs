@@ -8,7 +8,7 @@ use crate::ops::{
     Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec,
     Value, WeightSpec,
 };
-use crate::tensor::kernels::elementwise;
+use crate::tensor::kernels::{elementwise, heed};
 use crate::tensor::{Dim, Init, Scalar};
 
 /// See the module.
@@ -62,11 +62,14 @@ impl Op for Embedding {
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {
         let Some(grad) = &mut ctx.grad_weights[0] else { return };
         let [rows, dim] = [grad.shape[0], grad.shape[1]];
-        grad.data.fill(S::zero());
-        for (x, delta) in ctx.inputs[0].data.iter().zip(ctx.grad_output.data.chunks_exact(dim)) {
-            let Some(i) = x.index(rows) else { continue };
-            grad.data[i * dim..][..dim].iter_mut().zip(delta).for_each(|(g, d)| *g += *d);
-        }
+        elementwise::fill(grad.data, S::zero());
+        let (x, delta) = (ctx.inputs[0].data, ctx.grad_output.data);
+        heed::pieces(x.len(), dim, |r| {
+            for (x, delta) in x[r.clone()].iter().zip(delta[r.start * dim..].chunks_exact(dim)) {
+                let Some(i) = x.index(rows) else { continue };
+                grad.data[i * dim..][..dim].iter_mut().zip(delta).for_each(|(g, d)| *g += *d);
+            }
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use crate::ops::{
     Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec,
     Reads, Role, Spec, Value,
 };
+use crate::tensor::kernels::heed;
 use crate::tensor::{Scalar, normal, stream};
 
 /// See the module.
@@ -50,9 +51,11 @@ impl Op for GaussianNoise {
             return;
         }
         let mut rng = stream(ctx.seed, 0);
-        for (z, x) in ctx.output.data.iter_mut().zip(x) {
-            *z = *x + S::of(std * normal(&mut rng));
-        }
+        heed::pieces(x.len(), 16, |r| {
+            for (z, x) in ctx.output.data[r.clone()].iter_mut().zip(&x[r]) {
+                *z = *x + S::of(std * normal(&mut rng));
+            }
+        });
     }
 
     fn backward<S: Scalar>(ctx: &mut Backward<S>) {

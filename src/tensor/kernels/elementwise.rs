@@ -179,6 +179,12 @@ pub fn copy<S: Scalar>(from: &[S], to: &mut [S]) {
     chunks(to, CHUNK, from.len(), |start, to| to.copy_from_slice(&from[start..][..to.len()]));
 }
 
+/// Fills numbers with one, many of them on all threads.
+pub fn fill<S: Scalar>(data: &mut [S], with: S) {
+    let work = data.len();
+    chunks(data, CHUNK, work, |_, part| part.fill(with));
+}
+
 /// `Σ f(a[i])`.
 pub fn sum<S: Scalar>(a: &[S], f: impl Fn(S) -> S + Sync) -> S {
     sum_ranges(a.len(), LEAF, &|r: Range<usize>| {

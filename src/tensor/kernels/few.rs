@@ -7,6 +7,7 @@
 use super::conv::{Conv, PARTS};
 use super::elementwise::{cut, fold};
 use super::frame::Frame;
+use super::heed::stopped;
 use super::scratch;
 use super::simd;
 use crate::tensor::Scalar;
@@ -100,6 +101,9 @@ impl<S: Scalar> Shifted<'_, S> {
         for first in (0..ACROSS).step_by(S::width::<A>()) {
             let mut pairs = taps.chunks_exact(2).zip(sums.chunks_exact_mut(2 * M * ACROSS));
             for (taps, sums) in &mut pairs {
+                if stopped() {
+                    return;
+                }
                 add::<S, A, M, 2>(a, source, [taps[0], taps[1]], rows, long, first, sums);
             }
             if let [tap] = taps.chunks_exact(2).remainder() {

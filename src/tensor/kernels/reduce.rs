@@ -2,6 +2,7 @@
 
 use super::broadcast::sum_fold;
 use super::elementwise::{CHUNK, chunks};
+use super::heed;
 use super::nest::{Fold, Nest};
 use crate::tensor::Scalar;
 
@@ -90,17 +91,20 @@ pub fn spread<S: Scalar>(shape: &[usize], gone: &[bool], out: &mut [S], f: impl 
 
 /// `out[j] = Σᵢ x[i, j]`: the sum of the rows of a row-major matrix.
 pub fn column_sums<S: Scalar>(x: &[S], out: &mut [S]) {
-    super::simd::vectorised(
-        #[inline(always)]
-        || {
-            out.fill(S::zero());
-            for row in x.chunks_exact(out.len().max(1)) {
-                for (o, v) in out.iter_mut().zip(row) {
-                    *o += *v;
+    out.fill(S::zero());
+    let n = out.len().max(1);
+    heed::pieces(x.len() / n, n, |rows| {
+        super::simd::vectorised(
+            #[inline(always)]
+            || {
+                for row in x[rows.start * n..rows.end * n].chunks_exact(n) {
+                    for (o, v) in out.iter_mut().zip(row) {
+                        *o += *v;
+                    }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! with the same part of a range of tasks, so that what it wrote last is still in its own cache, and takes over from
 //! the others when it is done.
 
+use super::heed::Order;
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
 use std::marker::PhantomData;
@@ -13,7 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 
 /// Threads of a team, at most.
-const MOST: usize = 64;
+pub const MOST: usize = 64;
 /// Looks for work, after which a thread lets others run between two looks.
 const PATIENCE: usize = 1 << 14;
 
@@ -22,11 +23,13 @@ const PATIENCE: usize = 1 << 14;
 #[derive(Default)]
 struct Apart<T>(T);
 
-/// What is to be done: `task(k)` for each k below a count. The pointer is valid while the work is open.
+/// What is to be done: `task(k)` for each k below a count, unless an order stops it. The pointer is valid while the work
+/// is open.
 #[derive(Clone, Copy)]
 struct Work {
     task: *const (dyn Fn(usize) + Sync),
     count: usize,
+    order: Order,
 }
 
 struct Team {
@@ -59,22 +62,30 @@ pub fn together<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     let team = Team {
         members,
         round: Apart::default(),
-        work: UnsafeCell::new(Work { task: ptr::null::<fn(usize)>() as *const (dyn Fn(usize) + Sync), count: 0 }),
+        work: UnsafeCell::new(Work {
+            task: ptr::null::<fn(usize)>() as *const (dyn Fn(usize) + Sync),
+            count: 0,
+            order: Order::none(),
+        }),
         next: [const { Apart(AtomicUsize::new(0)) }; MOST],
         active: Apart::default(),
         over: AtomicBool::new(false),
     };
-    team.gather(1, f)
+    let order = Order::current();
+    team.gather(1, || order.during(f))
 }
 
-/// Calls `task` for each number below `count` once, on all threads of the team or else of the pool.
+/// Calls `task` for each number below `count` once, on all threads of the team or else of the pool. Where
+/// [`super::heed::stopped`] says so, the rest is left out.
 pub(super) fn share(count: usize, task: &(dyn Fn(usize) + Sync)) {
     let led = LED.get();
+    let order = Order::current();
     if count < 2 {
-        (0..count).for_each(task);
+        (0..count).filter(|_| !order.stops()).for_each(task);
     } else if led.is_null() {
         use rayon::prelude::*;
-        (0..count).into_par_iter().for_each(task);
+        // A thread that waits may be given a task of somebody else, who heeds another.
+        (0..count).into_par_iter().filter(|_| !order.stops()).for_each(|k| order.during(|| task(k)));
     } else {
         // SAFETY: `LED` points to a team only while `gather` runs, which keeps it.
         unsafe { &*led }.lead(count, task);
@@ -161,7 +172,7 @@ impl Team {
     fn lead(&self, count: usize, task: &(dyn Fn(usize) + Sync)) {
         // SAFETY: only the lifetime changes; the work is closed before `task` goes out of scope.
         let task = unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(task) };
-        let work = Work { task, count };
+        let work = Work { task, count, order: Order::current() };
         // SAFETY: the round is even and nobody is active, as the leader has waited for that.
         unsafe { *self.work.get() = work };
         for (member, next) in self.next[..self.members].iter().enumerate() {
@@ -189,6 +200,9 @@ impl Team {
             let of = (member + k) % self.members;
             let (next, end) = (&self.next[of].0, self.part(of + 1, work.count));
             while next.load(Relaxed) < end {
+                if work.order.stops() {
+                    return;
+                }
                 let at = next.fetch_add(1, Relaxed);
                 if at < end {
                     task(at);
@@ -214,7 +228,7 @@ impl Team {
             if self.round.0.load(SeqCst) == round {
                 // SAFETY: the leader does not touch the work before nobody is active.
                 let work = unsafe { *self.work.get() };
-                self.take(member, work);
+                work.order.during(|| self.take(member, work));
             }
         }
     }

@@ -4,14 +4,19 @@
 //! products and convolutions differ only in where they find the numbers. As a result never depends on the tile it lies
 //! in, work may be cut anywhere without changing a bit.
 
+use super::heed::stopped;
 use crate::tensor::Scalar;
 use pulp::Simd;
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 /// Vectors of results side by side in a tile, at most.
 pub(super) const WIDE: usize = 3;
 /// The longest vector.
 pub(super) const LONGEST: usize = 16;
+
+/// Vectors of terms after which it is looked whether the rest is to be left out: about a microsecond.
+const LONG: usize = 4096;
 
 /// What the terms are added to.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +42,8 @@ pub(super) struct Product<'a, S, R, K, D> {
     start: Start<'a, S>,
     /// The farthest factor of any term, along and down.
     reach: [usize; 2],
+    /// Vectors of terms since it was looked last whether to go on.
+    spent: Cell<usize>,
 }
 
 /// A vector of results: where its column begins on the right, its place within each row of the output, and how many of
@@ -75,7 +82,7 @@ where
     #[inline(always)]
     pub fn new(left: &'a [S], row: R, along: K, right: &'a [S], down: D, terms: usize, start: Start<'a, S>) -> Self {
         let reach = [largest(0..terms, &along), largest(0..terms, &down)];
-        Product { left, row, along, right, down, terms, start, reach }
+        Product { left, row, along, right, down, terms, start, reach, spent: Cell::new(0) }
     }
 
     /// Rows `rows` of the product for up to [`WIDE`] vectors; row i begins at `i * stride` in `out`.
@@ -89,6 +96,11 @@ where
             let right = self.reach[1] + columns.iter().map(|c| c.at).max().unwrap_or(0);
             assert!(left < self.left.len(), "every left factor is there");
             assert!(right + S::width::<A>() <= self.right.len(), "every vector of the right side is there");
+        }
+        let spent = self.spent.get() + self.terms * rows.len() * columns.len();
+        self.spent.set(if spent < LONG { spent } else { 0 });
+        if spent >= LONG && stopped() {
+            return;
         }
         match columns {
             [] => {}

@@ -6,6 +6,7 @@ use crate::engine::{Keep, Pass, Plan};
 use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::{Mode, Precision, Role};
 use crate::tensor::View;
+use crate::tensor::kernels::heed::heeding;
 use crate::train::Session;
 use crate::train::metrics::{Metrics, Tally, threshold};
 
@@ -76,9 +77,7 @@ impl<S: Precision> Session<S> {
 
     /// Loss and metrics of a part, without training. Before the first epoch this is the untrained network's.
     pub fn evaluate(&mut self, part: Part) -> Report {
-        let halt = std::mem::take(&mut self.halt);
-        let report = self.try_evaluate(part);
-        self.halt = halt;
+        let report = self.undisturbed(|s| s.try_evaluate(part));
         report.unwrap_or(Report { loss: f64::NAN, metrics: Metrics::None })
     }
 
@@ -186,7 +185,8 @@ impl<S: Precision> Session<S> {
         let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
         let (plan, pass) = self.scratch.last_mut()?;
         let (x, y) = (&self.eval.0[..n * widths.0], &self.eval.1[..n * widths.1]);
-        let whole = pass.run_forward_while(plan, &mut self.weights, x, y, || !self.halt.over());
+        let halt = &self.halt;
+        let whole = heeding(halt.flag(), || pass.run_forward_while(plan, &mut self.weights, x, y, || !halt.over()));
         whole.then(|| pass.total_loss(plan)).flatten()
     }
 

@@ -60,7 +60,8 @@ impl<S: Precision> Session<S> {
         self.stops.armed()
     }
 
-    /// Runs one instruction, unless a breakpoint stands before it that was not stopped at yet: then nothing runs.
+    /// Runs one instruction, unless a breakpoint stands before it that was not stopped at yet: then nothing runs. Where it
+    /// is interrupted, nothing is done.
     pub fn go(&mut self) -> Option<Halt> {
         // An evaluation that was interrupted belongs to the batch that is over, not to the next one.
         if self.closing.is_some() {
@@ -85,17 +86,20 @@ impl<S: Precision> Session<S> {
             return Ok(self.step());
         }
         let epoch = self.epoch;
-        let mut halt = self.go();
-        while halt.is_none() && self.begun {
-            halt = self.go();
-        }
+        let halt = self.undisturbed(|s| {
+            let mut halt = s.go();
+            while halt.is_none() && s.begun {
+                halt = s.go();
+            }
+            halt
+        });
         match halt {
             Some(halt) => Err(halt),
             None => Ok(self.report(epoch)),
         }
     }
 
-    /// As [`Session::go_batch`], but stops between two instructions when it is interrupted. Whether it came to the end.
+    /// As [`Session::go_batch`], but stops when it is interrupted. Whether it came to the end.
     #[expect(clippy::result_large_err, reason = "a stop is rare and carries what it found")]
     pub(in crate::train) fn try_go(&mut self) -> Result<bool, Halt> {
         if !self.stops.armed() {
@@ -105,12 +109,13 @@ impl<S: Precision> Session<S> {
             return Ok(self.end_epoch());
         }
         let known = self.begun && self.current().1.bad().is_some();
+        let before = self.step;
         loop {
             if let Some(halt) = self.go() {
                 return Err(halt);
             }
             if !self.begun {
-                return Ok(self.closing.is_none());
+                return Ok(self.step > before && self.closing.is_none());
             }
             if self.halted() || !known && self.current().1.bad().is_some() {
                 return Ok(false);
@@ -125,11 +130,13 @@ impl<S: Precision> Session<S> {
             return None;
         }
         let phase = self.next().map(|i| group(i.phase))?;
-        let mut halt = self.go();
-        while halt.is_none() && self.begun && self.next().is_some_and(|i| group(i.phase) == phase) {
-            halt = self.go();
-        }
-        halt
+        self.undisturbed(|s| {
+            let mut halt = s.go();
+            while halt.is_none() && s.begun && s.next().is_some_and(|i| group(i.phase) == phase) {
+                halt = s.go();
+            }
+            halt
+        })
     }
 
     /// Looks at the breakpoints before the next instruction, if the run has not done so since it came there. Counts
@@ -139,10 +146,9 @@ impl<S: Precision> Session<S> {
             return None;
         }
         if !self.begun {
-            if !self.stops.at_start() {
+            if !self.stops.at_start() || !self.begin() {
                 return None;
             }
-            self.begin();
         }
         let found = self.examine()?;
         let (scope_graph, scope_inference) = (self.graph.clone(), self.inference.clone());

@@ -6,6 +6,8 @@ mod checkpoint;
 mod ends;
 mod evaluate;
 mod halt;
+#[cfg(test)]
+mod interrupted;
 mod ledger;
 mod probe;
 mod range;
@@ -23,6 +25,7 @@ use crate::data::{Dataset, Order, Task};
 use crate::engine::{Bad, Instruction, Keep, Pass, Phase, Plan, PlanError, WeightMap, Weights, run_fits};
 use crate::graph::{Diagnostic, Graph, Inference, NodeId};
 use crate::ops::Precision;
+use crate::tensor::kernels::heed::{heeding, left_out};
 use crate::tensor::mix;
 use crate::train::halt::Halt;
 use crate::train::into::Before;
@@ -387,7 +390,8 @@ impl<S: Precision> Session<S> {
     pub fn at_rest(&self) -> bool {
         !self.begun && self.closing.is_none()
     }
-    /// Long work stops between two instructions once this flag has been raised for a moment.
+    /// Long work stops once this flag has been raised for a moment: between two instructions, or, if it is urgent, by
+    /// giving up the one under way, which is then run again from its start.
     pub(super) fn set_halt(&mut self, halt: Halt) {
         self.halt = halt;
     }
@@ -421,13 +425,34 @@ impl<S: Precision> Session<S> {
         self.weights.export()
     }
 
-    fn begin(&mut self) {
+    /// Runs `f` while nobody interrupts.
+    pub(super) fn undisturbed<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
+        let halt = std::mem::take(&mut self.halt);
+        let result = f(self);
+        self.halt = halt;
+        result
+    }
+
+    /// Begins the next batch. Whether it came to that: where it was interrupted no batch is under way.
+    fn begin(&mut self) -> bool {
         let rows = self.order.batch(self.batch, self.plan.batch());
-        self.short = rows.len() < self.plan.batch();
         if let Some(d) = &self.data {
             let (w, v) = (d.feature_width(), d.target_width());
-            d.gather_training(rows, self.epoch as u64, &mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
+            let (x, y) = (&mut self.x[..rows.len() * w], &mut self.y[..rows.len() * v]);
+            let whole = heeding(self.halt.flag(), || {
+                d.gather_training(rows, self.epoch as u64, x, y);
+                !left_out()
+            });
+            if !whole {
+                // What is there of the batch before does not belong to these samples.
+                match &mut self.last {
+                    Some((_, pass)) if self.short => pass.rewind(),
+                    _ => self.pass.rewind(),
+                }
+                return false;
+            }
         }
+        self.short = rows.len() < self.plan.batch();
         let pass = match &mut self.last {
             Some((_, pass)) if self.short => {
                 pass.take_memory(&mut self.pass);
@@ -445,15 +470,17 @@ impl<S: Precision> Session<S> {
         self.ledger.begin(&self.weights);
         self.glimpses = self.keep == Keep::Needed && self.looks_after(self.step + 1);
         self.begun = true;
+        true
     }
 
-    /// Runs one instruction, beginning the next batch if none is under way. `None` if it was interrupted before.
+    /// Runs one instruction, beginning the next batch if none is under way. `None` if it was interrupted: then it is not
+    /// done.
     pub fn advance(&mut self) -> Option<Instruction> {
         if self.closing.is_some() && !self.end_epoch() {
             return None;
         }
-        if !self.begun {
-            self.begin();
+        if !self.begun && !self.begin() {
+            return None;
         }
         if self.watched {
             self.keep_before();
@@ -467,7 +494,7 @@ impl<S: Precision> Session<S> {
         };
         let widths = self.data.as_ref().map_or((0, 0), |d| (d.feature_width(), d.target_width()));
         let (x, y) = (&self.x[..plan.batch() * widths.0], &self.y[..plan.batch() * widths.1]);
-        let done = pass.advance(plan, &mut self.weights, x, y, &mut self.moves);
+        let done = heeding(self.halt.flag(), || pass.advance(plan, &mut self.weights, x, y, &mut self.moves));
         if let Some(done) = done.filter(|_| self.glimpses) {
             self.glimpse(done);
         }
@@ -476,6 +503,14 @@ impl<S: Precision> Session<S> {
             self.end_batch();
         }
         done
+    }
+
+    /// Comes to the end of an instruction whose results are partly in the sums of others already, so that the run stands
+    /// between two instructions.
+    pub(in crate::train) fn finish_begun(&mut self) {
+        if self.begun && self.current().1.is_begun() {
+            self.undisturbed(|s| _ = s.advance());
+        }
     }
 
     /// Keeps the weights as they were before a batch's updates, while `on`; costs a copy per batch.
@@ -503,10 +538,8 @@ impl<S: Precision> Session<S> {
 
     /// Runs to the end of the present batch, or all of the next one.
     pub fn step(&mut self) -> StepReport {
-        let halt = std::mem::take(&mut self.halt);
         let (epoch, busy) = (self.epoch, self.plan.busy());
-        crate::engine::inside(busy, || self.try_step());
-        self.halt = halt;
+        self.undisturbed(|s| crate::engine::inside(busy, || s.try_step()));
         self.report(epoch)
     }
 
@@ -523,17 +556,17 @@ impl<S: Precision> Session<S> {
         }
     }
 
-    /// As [`Session::step`], but stops between two instructions when it is interrupted. Whether it came to the end. Both
-    /// stop where a bad value is born, with all that it was made of in hand; the next call goes on.
+    /// As [`Session::step`], but stops when it is interrupted. Whether it came to the end. Both stop where a bad value is born, with all that it was made of in hand; the next call goes on.
     pub(super) fn try_step(&mut self) -> bool {
         if self.closing.is_some() {
             return self.end_epoch();
         }
         let known = self.begun && self.current().1.bad().is_some();
+        let before = self.step;
         loop {
             self.advance();
             if !self.begun {
-                return self.closing.is_none();
+                return self.step > before && self.closing.is_none();
             }
             if self.halt.over() || !known && self.current().1.bad().is_some() {
                 return false;
@@ -543,6 +576,10 @@ impl<S: Precision> Session<S> {
 
     /// Runs to the end of the present phase: forward, seed, backward or update.
     pub fn finish_phase(&mut self) {
+        self.undisturbed(Self::go_on_to_next_phase);
+    }
+
+    fn go_on_to_next_phase(&mut self) {
         let Some(phase) = self.next().map(|i| group(i.phase)) else { return };
         let known = self.begun && self.current().1.bad().is_some();
         self.advance();

@@ -110,15 +110,21 @@ impl<S: Precision> Session<S> {
         {
             let units = v.alive.len();
             let (mut flat, mut arrived) = (0usize, 0usize);
-            for (i, (d, g)) in delta.data.iter().zip(grad.data).enumerate() {
-                let (d, g) = (d.to64().abs(), g.to64().abs());
-                let unit = &mut v.alive[i / v.inner % units];
-                // Where nothing arrives, nothing is learnt of the slope.
-                if g != 0.0 || d == 0.0 || v.smooth {
-                    *unit = seen;
+            let smooth = v.smooth;
+            // Elements of one unit lie side by side.
+            let runs = delta.data.chunks(v.inner).zip(grad.data.chunks(v.inner));
+            for (run, (delta, grad)) in runs.enumerate() {
+                let mut has_slope = smooth;
+                for (d, g) in delta.iter().zip(grad) {
+                    let (d, g) = (d.abs(), g.abs());
+                    // Where nothing arrives, nothing is learnt of the slope.
+                    has_slope |= g != S::zero() || d == S::zero();
+                    arrived += usize::from(d > S::zero());
+                    flat += usize::from((g > S::zero() || smooth) && g.to64() < LIMITS.flat * d.to64());
                 }
-                arrived += usize::from(d > 0.0);
-                flat += usize::from((g > 0.0 || v.smooth) && g < LIMITS.flat * d);
+                if has_slope {
+                    v.alive[run % units] = seen;
+                }
             }
             if arrived > 0 {
                 v.saturated = mean(v.saturated, flat as f64 / arrived as f64, 0.1);

@@ -108,7 +108,7 @@ impl Trainer {
         let warnings = s.resume(&RunState { cursor: 0, ..run.clone() });
         self.timeline.restart(s);
         if s.steps() == run.step {
-            (0..run.cursor).for_each(|_| _ = self.timeline.advance(s));
+            s.undisturbed(|s| (0..run.cursor).for_each(|_| _ = self.timeline.advance(s)));
         }
         let limit = s.config().epochs;
         self.base = if limit > 0 { s.epoch() - s.epoch() % limit } else { 0 };

@@ -135,6 +135,23 @@ pub enum Command {
     Shutdown,
 }
 
+impl Command {
+    /// Whether an instruction is given up for it. Those that come by themselves, or many in a second while the pointer
+    /// moves, would keep a long one from ever coming to its end.
+    fn is_urgent(&self) -> bool {
+        !matches!(
+            self,
+            Command::Want(_)
+                | Command::SetSpeed(_)
+                | Command::Memory(_)
+                | Command::ClearGhosts
+                | Command::Export
+                | Command::Certify
+                | Command::Certifying(_)
+        )
+    }
+}
+
 /// What must not be missed.
 #[derive(Clone, Debug)]
 pub enum Notice {
@@ -231,11 +248,14 @@ impl Worker {
 
     /// Tells it something. After the thread has ended, nothing happens.
     ///
-    /// The command is obeyed after at most 10 ms and one instruction of the present batch, whatever is under way.
+    /// The command is obeyed after at most 50 ms, whatever is under way but the update of a weight of many millions of
+    /// numbers: what an instruction has computed by then is given up, and computed anew when the run goes on. One that
+    /// only changes what is seen waits for the end of the instruction.
     pub fn send(&self, command: Command) {
+        let urgent = command.is_urgent();
         _ = self.commands.send(command);
         // Raised after sending: whoever sees the flag finds the command.
-        self.halt.raise();
+        self.halt.raise(urgent);
     }
     /// Takes the latest snapshot, if there is a new one.
     pub fn latest(&self) -> Option<Arc<Snapshot>> {

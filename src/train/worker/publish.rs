@@ -3,6 +3,8 @@
 use super::trainer::Trainer;
 use crate::engine::{HASTY, Instruction, PATIENT};
 use crate::graph::NodeId;
+use crate::tensor::kernels::heed::{heeding, left_out};
+use crate::train::halt::Halt;
 use crate::train::{
     AutogradShot, DecisionMap, FittedCurve, Metrics, NodeState, Part, RatesJob, Record, Report, Scatter, Session,
     Snapshot, Surface, Terms, Thumb, Want, Why,
@@ -13,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Maps and metrics are at least this far apart while training runs.
 const SLOW: Duration = Duration::from_millis(50);
+/// In the first snapshot after a command nothing is said of tensors of more numbers: that takes its time.
+const BRIEF: usize = 1 << 18;
 /// After a command, maps and metrics that take longer than this come in a second snapshot.
 const QUICK: Duration = Duration::from_millis(20);
 
@@ -64,13 +68,19 @@ impl Trainer {
         let now = Instant::now();
         self.published = now;
         self.certify(false);
-        let Some(s) = &mut self.session else {
+        if self.session.is_none() {
             self.unfinished = false;
-            return self.put(now);
-        };
+            _ = self.put(now, usize::MAX);
+            return;
+        }
         // Dear things take at most a tenth of the time while training runs.
         let pause = SLOW.max(self.slow.cost * 10);
         if exact && !self.running || self.slow.at.is_none_or(|t| now - t >= pause) {
+            if self.brief && !self.put(now, usize::MAX) {
+                self.unfinished = true;
+                return;
+            }
+            let Some(s) = &mut self.session else { return };
             // A command interrupts this; then the old pictures stay until there is time.
             self.unfinished = self.slow.renew(s, &self.want, now).is_none();
             if self.unfinished {
@@ -81,7 +91,9 @@ impl Trainer {
             self.slow.autograd = self.autograd_shot();
             self.slow.why = self.why_shot();
         }
-        self.put(now);
+        if !self.put(now, usize::MAX) {
+            self.unfinished |= !self.running;
+        }
     }
 
     /// Puts a snapshot into the slot after a command: at once what is there, and what is dear when there is time.
@@ -91,15 +103,32 @@ impl Trainer {
         }
         self.published = Instant::now();
         self.unfinished = true;
-        self.put(self.published);
+        _ = self.put(self.published, BRIEF);
     }
 
-    fn put(&mut self, now: Instant) {
+    /// Puts a snapshot into the slot that says nothing of tensors of more than `most` numbers. Whether it came to that: an
+    /// urgent command interrupts it unless it is brief.
+    fn put(&mut self, now: Instant, most: usize) -> bool {
+        let Some(snapshot) = self.snapshot(now, most) else { return false };
+        self.brief = most < usize::MAX && snapshot.is_some();
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        (self.wake)();
+        true
+    }
+
+    /// The snapshot, nothing without a session; `None` if it was interrupted.
+    fn snapshot(&mut self, now: Instant, most: usize) -> Option<Option<Arc<Snapshot>>> {
         let (what_if, inspected) = (self.what_if_shot(), self.inspected());
-        let Some(s) = &mut self.session else {
-            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            return (self.wake)();
-        };
+        let Some(s) = &mut self.session else { return Some(None) };
+        // What looks at every number, and runs nothing.
+        let halt = if most < usize::MAX { Halt::default() } else { self.halt.clone() };
+        let (nodes, inspected, wire) = heeding(halt.flag(), || {
+            let nodes = s.node_shots(&self.want, self.slow.maps.clone(), &self.profile, most);
+            let inspected = inspected.filter(|id| most == usize::MAX || s.largest(*id) <= most);
+            let wire = self.want.wire.filter(|w| most == usize::MAX || s.largest(w.from) <= most);
+            let shots = (nodes, inspected.and_then(|id| s.inspect(id)), wire.and_then(|w| s.wire_shot(w)));
+            (!left_out()).then_some(shots)
+        })?;
         let (since, steps, _) = self.rate;
         if self.running && now - since >= Duration::from_millis(500) {
             self.rate = (now, s.steps(), (s.steps() - steps) as f64 / (now - since).as_secs_f64());
@@ -133,8 +162,8 @@ impl Trainer {
             history: Arc::new(s.history().to_vec()),
             gradients: Arc::new(s.tracks().to_vec()),
             health: s.health(),
-            nodes: s.node_shots(&self.want, self.slow.maps.clone(), &self.profile),
-            inspected: inspected.and_then(|id| s.inspect(id)),
+            nodes,
+            inspected,
             map: self.slow.map.clone(),
             curve: self.slow.curve.clone(),
             scatter: self.slow.scatter.clone(),
@@ -144,14 +173,13 @@ impl Trainer {
             terms: self.want.element.map(|of| Terms { of, made: s.take_apart(of, budget) }),
             rates: self.rates.as_ref().map(RatesJob::rates),
             into: self.want.into.and_then(|of| s.look_into(of, budget)),
-            wire: self.want.wire.and_then(|w| s.wire_shot(w)),
+            wire,
             stops: s.stop_shots(),
             watches: s.watch_shots(),
             why: self.slow.why.clone(),
             probe: self.want.probe.clone().map(|p| (s.try_out(&p), p)),
         };
         debug_assert!(snapshot.nodes.values().all(|n| n.state != NodeState::Waiting || n.stats.is_none()));
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
-        (self.wake)();
+        Some(Some(Arc::new(snapshot)))
     }
 }

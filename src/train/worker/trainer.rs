@@ -73,6 +73,8 @@ pub(super) struct Trainer {
     pub(super) rates: Option<RatesJob>,
     /// Whether what is dear could not be computed, as there was a command to obey.
     pub(super) unfinished: bool,
+    /// Whether the latest snapshot says nothing of large tensors, as it was made for a command.
+    pub(super) brief: bool,
     pub(super) halt: Halt,
     /// Commands that came in the course of a step, to be obeyed after it.
     pub(super) waiting: VecDeque<Command>,
@@ -113,7 +115,7 @@ impl Trainer {
             reported_bad: false,
             due: now,
             published: now,
-            took: Duration::ZERO,
+            took: FRAME,
             rate: (now, 0, 0.0),
             slow: Slow::default(),
             profile: Profile::default(),
@@ -125,6 +127,7 @@ impl Trainer {
             surface: None,
             rates: None,
             unfinished: false,
+            brief: false,
             halt,
             waiting: VecDeque::new(),
             stops: Arc::default(),
@@ -162,6 +165,8 @@ impl Trainer {
             match command {
                 Some(Command::Shutdown) => return,
                 Some(first) => {
+                    // All that have come are taken now; the flag is up again for those that come from here on.
+                    self.halt.clear();
                     // Of several documents that wait, only the newest counts.
                     let mut queue: Vec<Command> =
                         std::iter::once(first).chain(self.waiting.drain(..)).chain(inbox.try_iter()).collect();
@@ -332,7 +337,7 @@ impl Trainer {
     /// looked at. That is only left out where a batch takes less than a picture on the screen.
     fn wind_up(&mut self) {
         match &self.session {
-            Some(s) if self.running && s.lacks() && s.current().1.bad().is_none() => {
+            Some(s) if self.running && self.took < FRAME && s.lacks() && s.current().1.bad().is_none() => {
                 (self.stopping, self.due) = (true, Instant::now());
             }
             _ => self.pause(),
@@ -380,9 +385,16 @@ impl Trainer {
         s.set_watched(g != Granularity::Epoch);
         match g {
             Granularity::Node => {
-                self.timeline.advance(s);
-                if !s.at_rest() {
-                    s.look();
+                while let Some(s) = &mut self.session {
+                    if self.timeline.advance(s).is_some() {
+                        if !s.at_rest() {
+                            s.look();
+                        }
+                        break;
+                    }
+                    if self.listen(inbox, false) {
+                        return;
+                    }
                 }
             }
             Granularity::Phase => {
@@ -410,37 +422,45 @@ impl Trainer {
         self.look_for_bad();
     }
 
-    /// Runs instructions until `done`. Commands that came meanwhile are obeyed afterwards, apart from those that only
-    /// change what is seen; a command that makes the step pointless, or any if the step is `long`, ends it early.
+    /// Runs instructions until `done`, unless a command ends it early.
     fn drive(&mut self, inbox: &Receiver<Command>, long: bool, done: impl Fn(&Session<f32>) -> bool) {
         while let Some(s) = &mut self.session {
             let known = !s.at_rest() && s.current().1.bad().is_some();
+            let here = (s.steps(), s.cursor(), s.at_rest());
             if let Some(halt) = s.go() {
                 return self.stopped_at(halt);
             }
             self.timeline.follow(s);
-            if done(s) || !known && !s.at_rest() && s.current().1.bad().is_some() {
+            let moved = here != (s.steps(), s.cursor(), s.at_rest());
+            if moved && done(s) || !known && !s.at_rest() && s.current().1.bad().is_some() {
                 return;
             }
-            if self.halt.clear() {
-                for c in inbox.try_iter().collect::<Vec<_>>() {
-                    match c {
-                        Command::Want(_) | Command::SetSpeed(_) if self.waiting.is_empty() => self.obey(c, inbox),
-                        c => self.waiting.push_back(c),
-                    }
-                }
-                let ends = |c: &Command| {
-                    long && !matches!(c, Command::Export)
-                        || matches!(
-                            c,
-                            Command::Pause | Command::Load { .. } | Command::Reset | Command::Run | Command::Shutdown
-                        )
-                };
-                if self.waiting.iter().any(ends) {
-                    return;
-                }
+            if self.listen(inbox, long) {
+                return;
             }
         }
+    }
+
+    /// Takes the commands that came in the course of a step. They are obeyed after it, apart from those that only change
+    /// what is seen. Whether the step ends: at a command that makes it pointless, or at any if the step is `long`.
+    fn listen(&mut self, inbox: &Receiver<Command>, long: bool) -> bool {
+        if !self.halt.clear() {
+            return false;
+        }
+        for c in inbox.try_iter().collect::<Vec<_>>() {
+            match c {
+                Command::Want(_) | Command::SetSpeed(_) if self.waiting.is_empty() => self.obey(c, inbox),
+                c => self.waiting.push_back(c),
+            }
+        }
+        let ends = |c: &Command| {
+            long && !matches!(c, Command::Export)
+                || matches!(
+                    c,
+                    Command::Pause | Command::Load { .. } | Command::Reset | Command::Run | Command::Shutdown
+                )
+        };
+        self.waiting.iter().any(ends)
     }
 
     /// Trains for a slice of time.
@@ -468,7 +488,8 @@ impl Trainer {
                             stopped = Some(halt);
                             false
                         });
-                        self.took = batch_began.elapsed();
+                        // One that was interrupted would have taken who knows how long.
+                        self.took = batch_began.elapsed().max(if whole { Duration::ZERO } else { FRAME });
                         let bad = s.current().1.bad().is_some();
                         if self.stopping
                             || !whole
@@ -515,7 +536,9 @@ impl Trainer {
         self.look_for_bad();
         let seen = self.slot.lock().unwrap_or_else(PoisonError::into_inner).is_none();
         let watched = !matches!(self.speed, Speed::Full);
-        if !self.running || (seen || watched) && !lean && self.published.elapsed() >= FRAME {
+        // Who waits for a command to be obeyed gets the picture after it.
+        let due = !self.halt.raised() && (seen || watched) && !lean && self.published.elapsed() >= FRAME;
+        if !self.running || due {
             self.publish(!self.running);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Command;
 use super::trainer::Trainer;
+use crate::train::halt::Halt;
 use crate::train::{Session, Timeline, Touch};
 use std::time::{Duration, Instant};
 
@@ -76,8 +77,17 @@ impl Trainer {
 
     /// All of the way.
     fn arrive(&mut self) {
+        let Some(s) = &mut self.session else {
+            self.goal = None;
+            return;
+        };
+        // A command that waits is obeyed from there.
+        s.set_halt(Halt::default());
         while self.goal.is_some() {
             self.approach(None);
+        }
+        if let Some(s) = &mut self.session {
+            s.set_halt(self.halt.clone());
         }
     }
 
