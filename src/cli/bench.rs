@@ -1,7 +1,7 @@
 //! `bench`: how fast a project trains, and what its nodes cost.
 
 use crate::cli::Usage;
-use crate::cli::run::load;
+use crate::cli::run::{load, stopped};
 use crate::cli::table::{Table, count, number};
 use crate::engine::{inside, with_threads};
 use crate::train::{Profile, Session, TrainConfig, bytes_text, time_text};
@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result<bool> {
 /// FLOPs of a forward pass.
 fn flops(session: &Session<f32>) -> usize {
     let batch = session.current().0.batch();
-    session.inference().nodes.values().map(|i| (i.flops as usize).saturating_mul(batch)).sum()
+    session.inference().nodes.values().map(|i| (i.flops as usize).saturating_mul(batch)).fold(0, usize::saturating_add)
 }
 
 /// Trains for a while at full speed, then for a quarter of that with a clock at every instruction.
@@ -97,7 +97,7 @@ fn measure(session: &mut Session<f32>, threads: usize, seconds: f64, profile: &m
             };
             times.push(start.elapsed().as_secs_f64());
             if report.bad.is_some() {
-                bail!("a number stopped being finite while training; a smaller learning rate may help");
+                bail!("{}", stopped(session));
             }
         }
         Ok(times)

@@ -3,7 +3,7 @@
 use crate::cli::Usage;
 use crate::cli::run::{Batch, Loaded, load, sentence};
 use crate::cli::tensors::{self, Named};
-use crate::engine::{Pass, Plan, Weights};
+use crate::engine::{Pass, Plan, Weights, weights_fit};
 use crate::graph::Severity;
 use crate::ops::Precision;
 use crate::tensor::{Shape, View};
@@ -74,6 +74,7 @@ fn evaluate<S: Precision>(args: &Args, loaded: &Loaded) -> Result<bool> {
     if let Some(d) = inference.diagnostics.iter().find(|d| d.severity != Severity::Warning) {
         bail!("the graph cannot run on this batch: {}", sentence(graph, d));
     }
+    weights_fit(&inference, size_of::<S>(), 0)?;
     let mut weights = Weights::<S>::init(graph, &inference, document.train.seed);
     for w in loaded.project.weights.iter().flat_map(|map| weights.import(map)) {
         eprintln!("warning: {w}");

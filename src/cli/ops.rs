@@ -1,7 +1,7 @@
 //! `ops`: the catalogue, and the documentation of one kind.
 
 use crate::cli::Usage;
-use crate::cli::table::Table;
+use crate::cli::table::{Table, plain};
 use crate::ops::{Category, Inputs, ParamKind, ParamSpec, Role, Spec, Value, catalogue};
 use anyhow::Result;
 use std::io::Write;
@@ -88,7 +88,7 @@ fn values(p: &ParamSpec) -> String {
     match p.kind {
         ParamKind::Bool => "true, false".into(),
         ParamKind::Int { min, max } => format!("{min} to {max}"),
-        ParamKind::Float { min, max, .. } => format!("{min:e} to {max:e}"),
+        ParamKind::Float { min, max, .. } => format!("{} to {}", plain(min), plain(max)),
         ParamKind::Choice(names) => names.join(", "),
         ParamKind::Ints => "whole numbers".into(),
         ParamKind::Floats => "numbers".into(),
@@ -100,7 +100,7 @@ fn value(v: &Value) -> String {
     match v {
         Value::Bool(x) => x.to_string(),
         Value::Int(x) => x.to_string(),
-        Value::Float(x) => x.to_string(),
+        Value::Float(x) => plain(*x),
         Value::Text(x) => x.clone(),
         Value::Ints(x) => format!("{x:?}"),
         Value::Floats(x) => format!("{x:?}"),

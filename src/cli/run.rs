@@ -92,6 +92,15 @@ pub fn sentence(graph: &Graph, d: &Diagnostic) -> String {
     }
 }
 
+/// Where and why a run stopped whose latest batch has a number that is not finite.
+pub fn stopped<S: Precision>(session: &Session<S>) -> String {
+    let bad = session.current().1.bad();
+    let place = bad.and_then(|bad| Some((session.graph().node(bad.node)?, bad.phase)));
+    let place = place.map_or_else(String::new, |(node, phase)| format!(" at \"{}\" ({phase:?})", node.name));
+    let why = session.birth().map_or_else(String::new, |b| format!(": {}", b.sentence()));
+    format!("a number stopped being finite{place} in epoch {}{why}", session.epoch() + 1)
+}
+
 /// Sets the number of threads if one was asked for.
 ///
 /// # Errors

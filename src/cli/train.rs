@@ -5,10 +5,11 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::keep::Output;
 use crate::cli::log::Log;
 use crate::cli::progress::Progress;
-use crate::cli::run::{load, set_threads};
+use crate::cli::run::{load, sentence, set_threads, stopped};
 use crate::cli::table::number;
 use crate::cli::{Interrupted, Usage};
-use crate::engine::{Bad, inside};
+use crate::engine::inside;
+use crate::graph::Severity;
 use crate::train::{Optimizer, Schedule, Session, TrainConfig};
 use anyhow::{Result, bail};
 use std::io::Write;
@@ -113,7 +114,7 @@ enum End {
     Patience,
     Seconds,
     Interrupted,
-    Bad(Bad),
+    Bad,
 }
 
 /// What was there when the run of this command began.
@@ -134,6 +135,9 @@ pub fn run(args: &Args) -> Result<bool> {
         loaded.project.run = None;
     }
     let mut session = loaded.unwatched::<f32>(!args.fresh)?;
+    for d in session.inference().diagnostics.iter().filter(|d| d.severity == Severity::Warning) {
+        eprintln!("warning: {}", sentence(session.graph(), d));
+    }
     let began = Begin { epoch: session.epoch(), steps: session.steps(), time: Instant::now() };
     let epochs = match args.epochs {
         Some(n) => began.epoch.saturating_add(n),
@@ -157,7 +161,7 @@ pub fn run(args: &Args) -> Result<bool> {
         log.finish()?;
     }
     match end {
-        End::Bad(bad) => return broken(&mut session, bad, output.as_ref()),
+        End::Bad => return broken(&mut session, output.as_ref()),
         End::Interrupted => return interrupted(&session, output.as_ref()),
         End::Patience => eprintln!("stopped: no improvement for {} epochs", stop.patience),
         End::Seconds => eprintln!("stopped: {} seconds are over", stop.seconds),
@@ -249,7 +253,7 @@ fn train(
             }
             let report = session.step();
             if let Some(bad) = report.bad {
-                return Ok(End::Bad(bad));
+                return Ok(End::Bad);
             }
             if !report.epoch_ended || took == 0.0 {
                 took = start.elapsed().as_secs_f64() - begun;
@@ -272,10 +276,8 @@ fn train(
 }
 
 /// A number stopped being finite: says where, and what was kept.
-fn broken(session: &mut Session<f32>, bad: Bad, output: Option<&Output>) -> Result<bool> {
-    let node = session.graph().node(bad.node).map_or("?", |n| n.name.as_str()).to_owned();
-    let why = session.birth().map_or_else(String::new, |b| b.sentence());
-    let epoch = session.epoch() + 1;
+fn broken(session: &mut Session<f32>, output: Option<&Output>) -> Result<bool> {
+    let said = stopped(session);
     let kept = match (output, session.best()) {
         (None, _) => "nothing is written, as there is no --out".to_owned(),
         (Some(o), None) => format!("{} is as it was, as no epoch had ended", o.path().display()),
@@ -287,7 +289,7 @@ fn broken(session: &mut Session<f32>, bad: Bad, output: Option<&Output>) -> Resu
             Err(e) => format!("the best weights are lost: {e:#}"),
         },
     };
-    bail!("a number stopped being finite at \"{node}\" ({:?}) in epoch {epoch}: {why}. {kept}", bad.phase)
+    bail!("{said}. {kept}")
 }
 
 /// Ctrl-C: writes what there is, so that it goes on from there.

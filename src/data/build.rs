@@ -10,7 +10,7 @@ use crate::tensor::{Dim, Shape, normal, stream};
 use rand::RngExt as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Samples before they are split, scaled and coded.
 pub(super) struct Raw {
@@ -123,6 +123,8 @@ impl DataConfig {
             features: Arc::new(raw.features),
             augment,
             seed: self.seed,
+            target_extent: OnceLock::new(),
+            feature_extent: OnceLock::new(),
             targets: coded.values,
             train,
             test,

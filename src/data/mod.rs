@@ -5,6 +5,7 @@ mod batches;
 mod build;
 mod config;
 mod csv_file;
+mod extent;
 mod folder;
 mod formula;
 mod idx;
@@ -18,12 +19,13 @@ pub use config::{
     Source, Table,
 };
 pub use csv_file::{CsvColumn, CsvReport, inspect_csv};
+pub use extent::Extent;
 pub use formula::{Formula, FormulaError, parse as parse_formula};
 pub use npy::inspect_npy;
 
 use crate::tensor::kernels::heed;
 use crate::tensor::{Scalar, Shape};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::Store;
 
 /// What is to be predicted.
@@ -74,6 +76,8 @@ pub struct Dataset {
     features: Arc<Store>,
     augment: Option<Augment>,
     seed: u64,
+    target_extent: OnceLock<Extent>,
+    feature_extent: OnceLock<Extent>,
     pub(crate) classes: Vec<usize>,
     pub(crate) inputs: Vec<Input>,
     /// Per feature: what is subtracted, and by what is divided.

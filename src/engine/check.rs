@@ -1,10 +1,26 @@
 //! The gradient check: backpropagation against central differences in double precision.
 
-use crate::engine::{Pass, Plan, PlanError, Weights};
-use crate::graph::{Graph, Inference};
+use crate::engine::{Pass, Phase, Plan, PlanError, Weights};
+use crate::graph::{Graph, Inference, NodeId};
 use crate::ops::Role;
 use crate::tensor::stream;
 use rand::RngExt as _;
+
+/// Why gradients were not compared.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CheckError {
+    /// There is no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The loss is no finite number, so it has no slopes.
+    #[error("the loss is {loss}, so gradients cannot be judged")]
+    NotFinite {
+        /// The loss.
+        loss: f64,
+        /// Where the first NaN or infinity was born, and in which kind of instruction.
+        birth: Option<(NodeId, Phase)>,
+    },
+}
 
 /// The result for one weight or input.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,10 +30,14 @@ pub struct Checked {
     /// Largest relative error |a − n| / max(|a| + |n|, 1e-6). At a kink, that of the distance from `a` to the
     /// slopes between the one-sided ones.
     pub worst: f64,
-    /// Flat index of that element.
+    /// The relative error that may hide in the rounding of the slopes, at most of all elements.
+    pub noise: f64,
+    /// Flat index of the element with the largest error.
     pub at: usize,
     /// Elements looked at.
     pub checked: usize,
+    /// Elements that there are.
+    pub of: usize,
     /// Elements where the loss bends: the one-sided slopes disagree however small the step.
     pub kinks: usize,
 }
@@ -32,8 +52,8 @@ impl Checked {
     }
 }
 
-/// Elements checked of each tensor, spread evenly.
-const SAMPLES: usize = 24;
+/// Elements checked of each tensor at most, spread evenly.
+pub const SAMPLES: usize = 24;
 
 /// Checks every weight, and the data input if the graph has one, on the batch `x`, `y`.
 ///
@@ -41,7 +61,7 @@ const SAMPLES: usize = 24;
 /// one-sided slopes, since some bends go up and some down. What fails at such a spot is checked again beside it.
 ///
 /// # Errors
-/// If the graph cannot run.
+/// If the graph cannot run, or its loss is not finite.
 pub fn gradient_check(
     graph: &Graph,
     inference: &Inference,
@@ -49,8 +69,14 @@ pub fn gradient_check(
     x: &[f64],
     y: &[f64],
     batch: usize,
-) -> Result<Vec<Checked>, PlanError> {
+) -> Result<Vec<Checked>, CheckError> {
     let plan = Plan::new(graph, inference, weights, batch)?;
+    let mut pass = Pass::new(&plan);
+    pass.run_forward(&plan, &mut weights.clone(), x, y);
+    if let Some(loss) = pass.total_loss(&plan).filter(|l| !l.is_finite()) {
+        return Err(CheckError::NotFinite { loss, birth: pass.bad().map(|b| (b.node, b.phase)) });
+    }
+    drop(pass);
     let here = check_at(graph, &plan, weights, x, y);
     if !here.iter().any(|c| c.kinks > 0 && !c.passed()) {
         return Ok(here);
@@ -145,12 +171,18 @@ impl Slopes {
 
 /// Relative error of `a` at one element, and whether the loss bends there.
 pub(super) fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64, bool) {
+    let (error, kink, _) = judge(a, x, loss);
+    (error, kink)
+}
+
+/// As [`compare`]; where the error is less than rounding, 0 and how much that is.
+fn judge(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64, bool, f64) {
     let here = loss(0.0);
     let (mut last, mut smooth) = (None, f64::INFINITY);
     for step in STEPS.map(|s| s * x.abs().max(1.0)) {
         let slopes = Slopes::at(step, here, loss);
         if !a.is_finite() || !slopes.is_number() {
-            return (f64::INFINITY, false);
+            return (f64::INFINITY, false, 0.0);
         }
         let (gap, scale) = (slopes.gap(), (a.abs() + slopes.central().abs()).max(1e-6));
         // A smooth loss has a gap in proportion to the step; one that bends at a distance does not.
@@ -162,7 +194,9 @@ pub(super) fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64,
             let off = (a - slopes.central()).abs();
             let error = if off <= slopes.noise { 0.0 } else { off / scale };
             if error <= Checked::TOLERANCE {
-                return (error, false);
+                // Where both are exactly 0, as behind an inactive unit, nothing hides.
+                let hidden = error == 0.0 && (a != 0.0 || off > 0.0);
+                return (error, false, if hidden { slopes.noise / scale } else { 0.0 });
             }
             // A bend too small to be seen in the slopes is left behind by a smaller step.
             smooth = smooth.min(error);
@@ -171,13 +205,13 @@ pub(super) fn compare(a: f64, x: f64, loss: &mut dyn FnMut(f64) -> f64) -> (f64,
         last = Some(slopes);
     }
     if smooth.is_finite() {
-        return (smooth, false);
+        return (smooth, false, 0.0);
     }
     // At a bend every slope between the one-sided ones is a subgradient.
-    let Some(s) = last else { return (0.0, false) };
+    let Some(s) = last else { return (0.0, false, 0.0) };
     let off = (s.left.min(s.right) - a).max(a - s.left.max(s.right)).max(0.0);
     let scale = (a.abs() + s.left.abs().max(s.right.abs())).max(1e-6);
-    (if off <= 4.0 * s.noise { 0.0 } else { off / scale }, true)
+    if off <= 4.0 * s.noise { (0.0, true, 4.0 * s.noise / scale) } else { (off / scale, true, 0.0) }
 }
 
 fn check(
@@ -186,10 +220,11 @@ fn check(
     analytic: impl Fn(usize) -> f64,
     loss: &mut dyn FnMut(usize, f64) -> f64,
 ) -> Checked {
-    let mut out = Checked { label, worst: 0.0, at: 0, checked: 0, kinks: 0 };
+    let mut out = Checked { label, worst: 0.0, noise: 0.0, at: 0, checked: 0, of: start.len(), kinks: 0 };
     let every = start.len().div_ceil(SAMPLES).max(1);
     for i in (0..start.len()).step_by(every) {
-        let (error, kink) = compare(analytic(i), start[i], &mut |by| loss(i, by));
+        let (error, kink, noise) = judge(analytic(i), start[i], &mut |by| loss(i, by));
+        out.noise = out.noise.max(noise);
         out.checked += 1;
         out.kinks += usize::from(kink);
         if error > out.worst {

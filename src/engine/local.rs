@@ -4,7 +4,7 @@ use crate::engine::pass::{Pass, inputs};
 use crate::engine::plan::{Keep, Plan, Source, Step};
 use crate::engine::weights::Weights;
 use crate::graph::NodeId;
-use crate::ops::{Backward, Break, Forward, InferCtx, Inner, Kind, Mode, Params, Precision, Role};
+use crate::ops::{Backward, Break, Forward, InferCtx, Inner, Kind, Mode, Params, Precision, Role, When};
 use crate::tensor::{Dim, Shape, View, ViewMut};
 
 /// Which tensor a node reads.
@@ -149,6 +149,13 @@ impl<S: Precision> Local<S> {
         (rule.given)(&self.params)
     }
 
+    /// How many things the numbers of a pin choose from, by a rule about that.
+    pub fn count(&self, rule: &Break) -> Option<usize> {
+        let When::NoIndex(count) = rule.when else { return None };
+        let shapes: Vec<&[usize]> = self.inputs.iter().map(|o| o.shape.as_slice()).collect();
+        count.of(&self.params, &shapes)
+    }
+
     /// A tensor that the node reads.
     pub fn tensor(&self, of: Target) -> &Operand<S> {
         match of {
@@ -276,6 +283,7 @@ impl<S: Precision> Local<S> {
             weights: &weights,
             buffers: &buffers,
             output: View { shape: &self.shape, data: &self.output },
+            saved: &self.saved,
             mode: self.mode,
             seed: self.seed,
         })

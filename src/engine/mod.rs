@@ -20,7 +20,7 @@ mod why;
 pub use crate::tensor::kernels::team::MOST as MOST_THREADS;
 use crate::tensor::kernels::team::together;
 pub use certify::{Certificate, Standing, certify};
-pub use check::{Checked, gradient_check};
+pub use check::{CheckError, Checked, SAMPLES as CHECKED, gradient_check};
 pub use explain::{
     Element, Explanation, Factor, HASTY, Joined, Opened, Origin, PATIENT, Picture, Plane, Scene, Tap, Term, index_text,
 };

@@ -1,7 +1,9 @@
 //! Shapes flow from the sources to the losses; what does not fit becomes a diagnostic.
 
 use crate::graph::{Diagnostic, Edit, Fix, Graph, Node, NodeId, Severity, Wire};
-use crate::ops::{Fault, Hint, InferCtx, Inferred, Inputs, Params, Role, Spec, Value, WeightSpec, catalogue};
+use crate::ops::{
+    Fault, Hint, InferCtx, Inferred, Inputs, MOST_NUMBERS, Params, Role, Spec, Value, WeightSpec, catalogue, too_large,
+};
 use crate::tensor::Shape;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,11 +53,6 @@ impl Graph {
             if let Some(node) = self.node(id) {
                 self.infer_node(node, features, target, &mut out);
             }
-        }
-        let weights = out.nodes.values().map(elements).fold(0, usize::saturating_add);
-        if weights > MOST {
-            let message = format!("the weights are {weights} numbers; there can be at most 268 million");
-            out.diagnostics.push(Diagnostic::new(Severity::Error, None, message));
         }
         self.review(&mut out);
         out
@@ -113,12 +110,10 @@ impl Graph {
         }
         let params = node.filled();
         match (kind.infer)(&InferCtx { params: &params, inputs: &inputs, features, target }) {
-            Ok(inferred) if too_many(&inferred) => {
-                let message =
-                    format!("its output {} or its weights have more than 268 million numbers", inferred.output);
-                out.diagnostics.push(Diagnostic::new(Severity::Error, Some(node.id), message));
-            }
-            Ok(inferred) => _ = out.nodes.insert(node.id, inferred),
+            Ok(inferred) => match too_many(&inferred) {
+                Some(message) => out.diagnostics.push(Diagnostic::new(Severity::Error, Some(node.id), message)),
+                None => _ = out.nodes.insert(node.id, inferred),
+            },
             Err(fault) => out.diagnostics.push(self.diagnose(node, spec, fault, &inputs, &wires)),
         }
     }
@@ -219,11 +214,18 @@ impl Graph {
     }
 }
 
-/// Numbers per sample, or of weights, that no machine is asked for. It also keeps every product of two sizes in range.
-const MOST: usize = 1 << 28;
-
-fn too_many(inferred: &Inferred) -> bool {
-    inferred.output.per_sample() > MOST || elements(inferred) > MOST
+/// Which numbers of a node are more than any graph may ask for.
+fn too_many(inferred: &Inferred) -> Option<String> {
+    let output = inferred.output.per_sample();
+    if output > MOST_NUMBERS {
+        let what = format!("one sample of its output {}", inferred.output);
+        return Some(too_large(&what, output, "make the layer smaller, or what arrives"));
+    }
+    let weights = elements(inferred);
+    let large = |w: &&WeightSpec| w.shape.iter().copied().fold(1, usize::saturating_mul);
+    let worst = inferred.weights.iter().max_by_key(large).filter(|_| weights > MOST_NUMBERS)?;
+    let what = format!("its {} of {}", worst.name, crate::tensor::Shape::fixed(&worst.shape));
+    Some(too_large(&what, weights, "make the layer smaller, or reduce what arrives before it"))
 }
 
 /// Numbers of all weights of a node.

@@ -18,10 +18,12 @@ mod spec;
 mod symbols;
 mod unary;
 
-pub use breaks::{Break, Repair, When};
+pub use breaks::{Break, Count, Repair, When};
 pub use params::{ParamKind, ParamSpec, Params, Value};
 pub use parts::{Inner, Made, Part, Place};
-pub use spec::{Category, Fault, Formula, GradFn, Hint, Inferred, Inputs, Reads, Role, Spec, WeightSpec};
+pub use spec::{
+    Category, Fault, Formula, GradFn, Hint, Inferred, Inputs, MOST_NUMBERS, Reads, Role, Spec, WeightSpec, too_large,
+};
 pub use symbols::{Slot, Symbols, equations};
 
 use crate::tensor::{Scalar, Shape, View, ViewMut};

@@ -88,6 +88,9 @@ impl ParamSpec {
             (ParamKind::Choice(names), Value::Text(x)) => {
                 Some(format!("{name} is \"{x}\"; it must be one of {}", names.join(", ")))
             }
+            (ParamKind::Int { min, max }, Value::Float(x)) => {
+                Some(format!("{name} is {x}; it must be a whole number from {min} to {max}"))
+            }
             (kind, value) => Some(format!("{name} is {value:?}; it must be a {kind:?}")),
         }
     }

@@ -54,6 +54,8 @@ pub struct Inner<'a, S> {
     pub buffers: &'a [View<'a, S>],
     /// What the forward pass made of them.
     pub output: View<'a, S>,
+    /// What it saved for the backward pass.
+    pub saved: &'a [S],
     /// Training or evaluation.
     pub mode: Mode,
     /// Seed of what is random.

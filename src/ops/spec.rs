@@ -184,6 +184,18 @@ impl WeightSpec {
     }
 }
 
+/// Numbers per sample of one output, or of one node's weights, that a graph may ask for: 4 GiB in f32. Whether so much is
+/// free is asked before a run; the limit keeps every product of two sizes in range.
+pub const MOST_NUMBERS: usize = 1 << 30;
+
+/// That `what` is larger than [`MOST_NUMBERS`]: how large, and what to do.
+pub fn too_large(what: &str, numbers: usize, mend: &str) -> String {
+    let gib = |n: usize| n as f64 * 4.0 / (1u64 << 30) as f64;
+    let (size, most) = (gib(numbers), gib(MOST_NUMBERS));
+    let size = if size < 1e6 { format!("{size:.1} GiB") } else { format!("{size:.1e} GiB") };
+    format!("{what} takes {size} in f32; the most that one may take is {most:.1} GiB: {mend}")
+}
+
 /// The result of a shape rule.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Inferred {
@@ -195,6 +207,8 @@ pub struct Inferred {
     pub saved: Option<Shape>,
     /// Floating-point operations of the forward pass per sample.
     pub flops: u64,
+    /// Samples that a batch must have at least to train; 0 where any number will do.
+    pub least: usize,
 }
 
 impl Inferred {

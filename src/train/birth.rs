@@ -57,18 +57,18 @@ pub struct Birth {
 impl Birth {
     /// All of it in one line.
     pub fn sentence(&self) -> String {
-        let from: Vec<String> = self.readings.iter().take(3).map(|(l, v)| format!("{l} = {v}")).collect();
+        let from: Vec<String> = self.readings.iter().take(3).map(|(l, v)| format!("{l} = {}", plain(*v))).collect();
         let from = if from.is_empty() { String::new() } else { format!(" (from {})", from.join(", ")) };
         let signs: String = self.signs.iter().map(|s| format!("; {s}")).collect();
         let fixes: Vec<&str> = self.remedies.iter().map(Remedy::label).collect();
+        let mend = if fixes.is_empty() { String::new() } else { format!(". To mend it: {}", fixes.join("; or ")) };
         format!(
-            "{} of \"{}\" became {} in the {}{from}: {}{signs}. To mend it: {}",
+            "{} of \"{}\" became {} in the {}{from}: {}{signs}{mend}",
             self.element,
             self.name,
             self.value,
             format!("{:?}", self.phase).to_lowercase(),
             self.rule,
-            fixes.join("; or ")
         )
     }
 }
@@ -77,6 +77,8 @@ impl Birth {
 const LISTED: usize = 8;
 /// A weight whose norm is so many times that at its start has grown.
 const GROWN: f64 = 100.0;
+/// A number of this size has grown, whatever its kind.
+const HUGE: f64 = 1e15;
 /// A harmless number: inside the domain of every function in the catalogue.
 const HARMLESS: f64 = 0.5;
 
@@ -107,32 +109,38 @@ impl<S: Precision> Session<S> {
             signs: self.grown(),
             remedies: Vec::new(),
         };
-        match (bad.phase, Local::take(plan, pass, weights, bad.node)) {
+        let overflow = match (bad.phase, Local::take(plan, pass, weights, bad.node)) {
             (Phase::Update, _) => self.of_update(bad, &mut birth),
             (Phase::Backward, Some(mut local)) => {
                 local.forward();
                 let delta = pass.grad(plan, bad.node).map(|v| v.data.to_vec()).unwrap_or_default();
-                self.of_backward(bad, &mut local, &delta, &mut birth);
+                self.of_backward(bad, &mut local, &delta, &mut birth)
             }
             (_, Some(mut local)) => self.of_forward(bad, &mut local, &mut birth),
             (_, None) if plan.keep() != Keep::All => {
                 birth.rule =
                     "there is no room to compute again what it was made of; a smaller batch would show it".into();
+                false
             }
             (_, None) => {
                 birth.rule = "the data itself holds a value that is no finite number".into();
                 birth.signs.clear();
+                false
             }
-        }
+        };
+        let grown = !birth.signs.is_empty() || birth.readings.iter().any(|(_, x)| x.abs() > HUGE);
         if !birth.signs.is_empty() {
             birth.rule += "; the learning rate is too large for this network: its weights have run away";
         }
-        birth.remedies.extend(self.calmer());
+        if overflow || grown {
+            birth.remedies.extend(self.calmer());
+        }
         Some(birth)
     }
 
-    fn of_update(&self, bad: Bad, birth: &mut Birth) {
-        let Some(info) = bad.param.and_then(|k| self.weights().infos.get(k)) else { return };
+    /// Each of these says whether something overflowed.
+    fn of_update(&self, bad: Bad, birth: &mut Birth) -> bool {
+        let Some(info) = bad.param.and_then(|k| self.weights().infos.get(k)) else { return true };
         let at = info.range.start + bad.element;
         birth.element = format!("{}{}", info.name, index_text(&info.shape, bad.element));
         birth.value = self.weights().values[at].to64();
@@ -146,9 +154,10 @@ impl<S: Precision> Session<S> {
         } else {
             "the gradient of this weight overflowed: the sum over the batch is larger than the largest number".into()
         };
+        true
     }
 
-    fn of_forward(&self, bad: Bad, local: &mut Local<S>, birth: &mut Birth) {
+    fn of_forward(&self, bad: Bad, local: &mut Local<S>, birth: &mut Birth) -> bool {
         birth.element = format!("output{}", index_text(&local.shape, bad.element));
         birth.value = local.forward().get(bad.element).map_or(f64::NAN, |x| x.to64());
         let mut touched = touched(local, bad.element);
@@ -156,7 +165,20 @@ impl<S: Precision> Session<S> {
             let label = format!("{}{}", local.weights[k].label, index_text(&local.weights[k].shape, i));
             birth.readings = vec![(label.clone(), local.weights[k].data[i].to64())];
             birth.rule = format!("{label} is no finite number already: an update or an edit before made it so");
-            return;
+            return self.steps() > 0;
+        }
+        if let Some((rule, pin, i, count)) = lost(local) {
+            let (label, value) = self.reading(local, pin, i);
+            let batch = local.inputs[pin].shape.first().copied().unwrap_or(1).max(1);
+            let sample = i / (local.inputs[pin].data.len() / batch).max(1);
+            let allowed = if count == 1 { "only 0 is".to_owned() } else { format!("0 to {} are", count - 1) };
+            birth.rule = format!(
+                "{}: {label} is {}, in sample {sample} of the batch; {allowed} allowed",
+                rule.says,
+                plain(value)
+            );
+            birth.readings = vec![(label, value)];
+            return false;
         }
         convict(local, bad.element, &mut touched);
         let values = |list: &[(usize, usize)], local: &Local<S>| -> Vec<(String, f64)> {
@@ -183,11 +205,12 @@ impl<S: Precision> Session<S> {
             None => "the result is infinite for these numbers, as after a division by zero".into(),
         };
         self.finish(broken, birth);
+        exact.is_finite()
     }
 
-    fn of_backward(&self, bad: Bad, local: &mut Local<S>, delta: &[S], birth: &mut Birth) {
+    fn of_backward(&self, bad: Bad, local: &mut Local<S>, delta: &[S], birth: &mut Birth) -> bool {
         let pin = bad.input.unwrap_or(0);
-        let Some(operand) = local.inputs.get(pin) else { return };
+        let Some(operand) = local.inputs.get(pin) else { return false };
         let label = format!("{}.grad{}", operand.label, index_text(&operand.shape, bad.element));
         birth.value = local.backward(delta).inputs[pin].as_ref().map_or(f64::NAN, |g| g[bad.element].to64());
         birth.element = label;
@@ -204,9 +227,10 @@ impl<S: Precision> Session<S> {
         wide.forward();
         let wide_delta: Vec<f64> = delta.iter().map(|d| d.to64()).collect();
         let exact = wide.backward(&wide_delta).inputs[pin].as_ref().map_or(f64::NAN, |g| g[bad.element]);
+        let arrives = outputs.iter().any(|o| delta.get(*o).is_some_and(|d| !d.is_finite()));
         birth.rule = match broken {
             Some(b) => b.says.to_owned(),
-            None if outputs.iter().any(|o| delta.get(*o).is_some_and(|d| !d.is_finite())) => {
+            None if arrives => {
                 "the gradient that arrives is no finite number: the sum over the consumers overflowed".into()
             }
             None if exact.is_finite() => {
@@ -215,6 +239,7 @@ impl<S: Precision> Session<S> {
             None => "the local derivative is infinite or not defined at this input".into(),
         };
         self.finish(broken, birth);
+        broken.is_none() && (arrives || exact.is_finite())
     }
 
     /// Keeps the list short, and adds what the kind of node says would mend it.
@@ -254,8 +279,8 @@ impl<S: Precision> Session<S> {
         let rate = config.optimizer.lr();
         let mut list = Vec::new();
         if rate > 0.0 {
-            let optimizer = config.optimizer.clone().with_lr(rate / 10.0);
-            let label = format!("Learning rate {} instead of {rate}", optimizer.lr());
+            let optimizer = config.optimizer.clone().with_lr(tidy(rate / 10.0));
+            let label = format!("Learning rate {} instead of {}", plain(optimizer.lr()), plain(rate));
             list.push(Remedy::Train(label, TrainConfig { optimizer, ..config.clone() }));
         }
         if config.limits.clip_norm == 0.0 {
@@ -339,9 +364,37 @@ fn convict<S: Precision>(local: &Local<S>, element: usize, set: &mut Vec<(usize,
 fn broken<S: Precision>(local: &Local<S>, set: &[(usize, usize)], backward: bool) -> Option<&'static Break> {
     let breaks = |b: &&Break| {
         let mut own = set.iter().filter(|(k, _)| *k == b.pin);
-        b.backward == backward && local.given(b) && own.any(|(k, i)| b.when.holds(local.inputs[*k].data[*i].to64()))
+        b.backward == backward
+            && local.given(b)
+            && own.any(|(k, i)| b.when.holds(local.inputs[*k].data[*i].to64(), local.count(b)))
     };
     local.kind.breaks.iter().find(breaks)
+}
+
+/// The first number of an input that should choose one of so many and chooses none: the rule, pin, element, how many.
+fn lost<S: Precision>(local: &Local<S>) -> Option<(&'static Break, usize, usize, usize)> {
+    local.kind.breaks.iter().filter(|b| local.given(b)).find_map(|b| {
+        let (count, data) = (local.count(b)?, &local.inputs.get(b.pin)?.data);
+        let i = data.iter().position(|x| b.when.holds(x.to64(), Some(count)))?;
+        Some((b, b.pin, i, count))
+    })
+}
+
+/// Without what rounding of binary fractions adds: 0.003 / 10 is 0.0003.
+fn tidy(x: f64) -> f64 {
+    format!("{x:.12e}").parse().unwrap_or(x)
+}
+
+/// As people write it: `0.0003`, `1e-7`, `2.7e43`. A number of single precision has the digits that it has there.
+fn plain(x: f64) -> String {
+    let single = x as f32;
+    let exact = f64::from(single) == x;
+    match x == 0.0 || !x.is_finite() || (1e-4..1e7).contains(&x.abs()) {
+        true if exact => single.to_string(),
+        true => tidy(x).to_string(),
+        false if exact => format!("{single:e}"),
+        false => format!("{:e}", tidy(x)),
+    }
 }
 
 fn first_bad<S: Precision>(list: &[Operand<S>]) -> Option<(usize, usize)> {

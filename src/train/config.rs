@@ -37,7 +37,7 @@ pub struct TrainConfig {
     pub zero_grad: bool,
 }
 
-/// Clipping and accumulation of gradients; 0 is off.
+/// Clipping, of which 0 is off, and accumulation of gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
@@ -45,7 +45,7 @@ pub struct Limits {
     pub clip_norm: f64,
     /// Largest |∂L/∂w| of one element.
     pub clip_value: f64,
-    /// Batches whose losses are averaged for one step. A group may reach into the next epoch.
+    /// Batches whose losses are averaged for one step, at least 1. A group may reach into the next epoch.
     pub accumulate: usize,
 }
 
@@ -127,6 +127,11 @@ impl TrainConfig {
         };
         if self.batch_size == 0 {
             return Some("the batch size is 0; it must be at least 1".into());
+        }
+        if self.limits.accumulate == 0 {
+            return Some(
+                "gradients are accumulated over 0 batches; it must be at least 1, which is no accumulation".into(),
+            );
         }
         if !self.zero_grad && self.limits.accumulate > 1 {
             return Some(

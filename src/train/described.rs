@@ -52,13 +52,14 @@ impl<T: Listed> Chosen<T> {
     pub fn about(&self) -> &'static About {
         self.kind.about()
     }
-    /// The same with one number or switch (0 or 1) changed; nothing happens to a name that is not a setting.
+    /// The same with one number or switch (0 or 1) changed; nothing happens to a name that is not a setting. What is
+    /// not whole where it should be is for [`Chosen::reject`] to refuse.
     #[must_use]
     pub fn with(mut self, name: &str, value: f64) -> Self {
         if let Some(slot) = self.params.0.get_mut(name) {
             *slot = match slot {
                 Value::Bool(_) => Value::Bool(value != 0.0),
-                Value::Int(_) => Value::Int(value as i64),
+                Value::Int(_) if value.fract() == 0.0 => Value::Int(value as i64),
                 _ => Value::Float(value),
             };
         }

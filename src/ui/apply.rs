@@ -2,7 +2,7 @@
 
 use crate::graph::{Edit, Fragment, Graph, Inference, NodeId};
 use crate::project::{self, Change, Document, Project};
-use crate::train::{Command, ElementRef, Granularity, Speed, Want, WeightMap};
+use crate::train::{Command, ElementRef, Granularity, Speed, Want, WeightMap, review};
 use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::canvas::node_size;
@@ -366,7 +366,9 @@ impl App {
         let computes = old.graph.computes_as(graph) && tuned(&old.graph) == tuned(graph);
         // What the worker could not start with is tried again from the beginning, and so is what it may refuse.
         let samples = self.state.dataset.as_ref().map_or(0, |d| d.train.len());
-        let refused = is.reject().is_some() || is.needs_whole(samples).is_some() || self.state.failed.is_some();
+        let searches = was.optimizer.full_batch() != is.optimizer.full_batch();
+        let refused =
+            searches || is.reject().is_some() || is.needs_whole(samples).is_some() || self.state.failed.is_some();
         if data || start || was.batch_size != is.batch_size || !computes || was != is && refused {
             // Another seed means other initial weights; anything else keeps the weights that fit.
             self.reload(None, start);
@@ -381,11 +383,7 @@ impl App {
         let Some((weights, fresh)) = self.loading.postpone(weights, fresh) else { return self.wait_for_data() };
         let document = Arc::clone(self.state.document());
         let set = self.state.dataset.clone();
-        let (features, target) = match &set {
-            Some(d) => (Some(&d.feature_shape), Some(&d.target_shape)),
-            None => (None, None),
-        };
-        let inference = document.graph.infer(features, target);
+        let inference = review(&document.graph, set.as_deref(), &document.train);
         let state = &mut self.state;
         // The old pictures stay until the new ones arrive, if they still have the right shapes.
         if fresh || state.inference.nodes != inference.nodes {

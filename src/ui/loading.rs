@@ -2,7 +2,7 @@
 //! samples are there, nothing can run, and everything else in the window can be done.
 
 use crate::data::{DataConfig, DataError, Dataset};
-use crate::train::{Command, Errand, WeightMap};
+use crate::train::{Command, Errand, WeightMap, review};
 use crate::ui::app::App;
 use egui::Context;
 use std::path::PathBuf;
@@ -73,8 +73,8 @@ impl App {
     /// Nothing runs until the data are there; shapes follow the graph with what is known.
     pub(super) fn wait_for_data(&mut self) {
         let known = self.state.dataset.clone();
-        let (features, target) = (known.as_ref().map(|d| &d.feature_shape), known.as_ref().map(|d| &d.target_shape));
-        self.state.inference = Arc::new(self.state.graph().infer(features, target));
+        let document = self.state.document();
+        self.state.inference = Arc::new(review(&document.graph, known.as_deref(), &document.train));
         self.state.failed = Some("the data are still being read; in a moment it can".to_owned());
         self.state.bad = None;
         self.worker.send(Command::Pause);

@@ -74,7 +74,10 @@ pub fn infer(ctx: &InferCtx, ranks: &[usize], wanted: &str) -> Result<Inferred, 
     weights.push(WeightSpec::buffer("running_mean", vec![channels], Init::Constant(0.0)));
     weights.push(WeightSpec::buffer("running_var", vec![channels], Init::Constant(1.0)));
     let saved = Some(Shape::fixed(&[2, channels]));
-    Ok(Inferred { output: x.clone(), weights, saved, flops: 8 * x.per_sample() as u64 })
+    // One value has no variance: `torch.nn.functional.batch_norm` refuses it as well.
+    let single = x.0[0] == Dim::Batch && x.per_sample() == channels;
+    let least = if single { 2 } else { 0 };
+    Ok(Inferred { output: x.clone(), weights, saved, flops: 8 * x.per_sample() as u64, least })
 }
 
 pub fn forward<S: Scalar>(ctx: &mut Forward<S>) {

@@ -98,8 +98,8 @@ pub(super) fn infer(ctx: &InferCtx, axes: usize) -> Result<Inferred, Fault> {
     let fan_in: usize = shape[1..].iter().product();
     let weights = weights(ctx, shape, filters);
     let output = of_planes(n, filters, out, axes);
-    let flops = (output.per_sample() * (2 * fan_in + weights.len() - 1)) as u64;
-    Ok(Inferred { output, weights, flops, saved: None })
+    let flops = output.per_sample().saturating_mul(2 * fan_in + weights.len() - 1) as u64;
+    Ok(Inferred { output, weights, flops, ..Inferred::default() })
 }
 
 pub(super) fn forward<S: Scalar>(ctx: &mut Forward<S>, axes: usize) {

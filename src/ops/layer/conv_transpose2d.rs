@@ -78,8 +78,9 @@ impl Op for ConvTranspose2d {
         let weights = conv::weights(ctx, vec![channels, filters / groups, kernel, kernel], filters);
         let output = of_planes(n, filters, out, 2);
         let per_input = 2 * filters / groups * kernel * kernel;
-        let flops = (x.per_sample() * per_input + (weights.len() - 1) * output.per_sample()) as u64;
-        Ok(Inferred { output, weights, flops, saved: None })
+        let flops =
+            x.per_sample().saturating_mul(per_input).saturating_add((weights.len() - 1) * output.per_sample()) as u64;
+        Ok(Inferred { output, weights, flops, ..Inferred::default() })
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {

@@ -2,8 +2,8 @@
 //! z = x. Source: Srivastava et al. 2014, scaled in training as `torch.nn.Dropout`. Saved: m.
 
 use crate::ops::{
-    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Mode, Op, ParamKind, ParamSpec,
-    Reads, Role, Spec, Value,
+    Backward, Category, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Inputs, Made, Mode, Op, ParamKind,
+    ParamSpec, Part, Place, Reads, Role, Spec, Value,
 };
 use crate::tensor::kernels::{elementwise, heed};
 use crate::tensor::{Scalar, stream};
@@ -63,7 +63,29 @@ impl Op for Dropout {
         let Some(gx) = &mut ctx.grad_inputs[0] else { return };
         elementwise::zip(ctx.grad_output.data, ctx.saved, gx.data, |d, m| d * m);
     }
+
+    fn parts<S: Scalar>(inner: &Inner<S>) -> Vec<Part<S>> {
+        let formula = match inner.mode {
+            Mode::Train => MASK,
+            Mode::Eval => "m_i = 1",
+        };
+        let shape = inner.output.shape.to_vec();
+        let mask = Part { name: "mask", formula, shape, data: inner.saved.to_vec() };
+        vec![mask, inner.whole("what the mask lets through", r"z = m \odot x")]
+    }
+
+    fn made<S: Scalar>(inner: &Inner<S>, part: usize, index: usize) -> Made {
+        match (part, inner.mode) {
+            (0, Mode::Train) => Made::Function("0 or 1/(1 − p), drawn at random", Vec::new()),
+            (0, Mode::Eval) => Made::Function("1, as nothing is drawn in evaluation", Vec::new()),
+            _ => Made::Sum(vec![(1.0, vec![Place::Part(0, index), Place::Input(0, index)])]),
+        }
+    }
 }
+
+/// How the mask is drawn.
+const MASK: &str =
+    r"m_i = \begin{cases} 0 & \text{with probability } p \\ \frac{1}{1-p} & \text{otherwise} \end{cases}";
 
 #[cfg(test)]
 mod tests {

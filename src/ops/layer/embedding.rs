@@ -5,8 +5,8 @@
 
 use super::shared::{LAYER, at_least};
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec,
-    Value, WeightSpec,
+    Backward, Break, Count, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec,
+    Reads, Spec, Value, WeightSpec, When,
 };
 use crate::tensor::kernels::{elementwise, heed};
 use crate::tensor::{Dim, Init, Scalar};
@@ -40,6 +40,15 @@ impl Op for Embedding {
         onnx: "Gather",
         ..LAYER
     };
+
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 0,
+        when: When::NoIndex(Count::Param("num_embeddings")),
+        given: |_| true,
+        backward: false,
+        says: "the table has no row of this number",
+        repairs: &[],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         let [rows, dim] = ["num_embeddings", "embedding_dim"].map(|name| at_least(ctx.params, name, 1));

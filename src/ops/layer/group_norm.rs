@@ -57,7 +57,7 @@ impl Op for GroupNorm {
             weights.push(WeightSpec::new("bias", vec![*channels], Init::Constant(0.0)));
         }
         let saved = Some(Shape(vec![*n, Dim::Fixed(groups), Dim::Fixed(2)]));
-        Ok(Inferred { output: x.clone(), weights, saved, flops: 8 * x.per_sample() as u64 })
+        Ok(Inferred { output: x.clone(), weights, saved, flops: 8 * x.per_sample() as u64, ..Inferred::default() })
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {

@@ -69,7 +69,7 @@ impl Op for LayerNorm {
                 let mut saved = x.0[..x.rank() - count].to_vec();
                 saved.push(Dim::Fixed(2));
                 let flops = 8 * x.per_sample() as u64;
-                Ok(Inferred { output: x.clone(), weights, saved: Some(Shape(saved)), flops })
+                Ok(Inferred { output: x.clone(), weights, saved: Some(Shape(saved)), flops, ..Inferred::default() })
             }
             Some(found) => {
                 let expected = Shape::fixed(&wanted.iter().map(|n| (*n).max(0) as usize).collect::<Vec<_>>());

@@ -83,8 +83,8 @@ impl Op for Linear {
             weights.push(WeightSpec::new("bias", vec![outputs], init::bias(ctx.params, inputs)));
         }
         let output = crate::tensor::Shape(output);
-        let flops = (output.per_sample() * (2 * inputs + weights.len() - 1)) as u64;
-        Ok(Inferred { output, weights, flops, saved: None })
+        let flops = output.per_sample().saturating_mul(2 * inputs + weights.len() - 1) as u64;
+        Ok(Inferred { output, weights, flops, ..Inferred::default() })
     }
 
     fn forward<S: Scalar>(ctx: &mut Forward<S>) {

@@ -124,7 +124,7 @@ pub(super) fn pooled(ctx: &InferCtx, axes: usize) -> Result<Inferred, Fault> {
         area *= axis.kernel;
     }
     let output = of_planes(n, channels, out, axes);
-    let flops = (output.per_sample() * area) as u64;
+    let flops = output.per_sample().saturating_mul(area) as u64;
     Ok(Inferred { output, flops, ..Inferred::default() })
 }
 

@@ -7,8 +7,8 @@ use super::shapes;
 use super::shared::{LOSS, LOSS_WEIGHT, REDUCTION, divisor, each_alone, made_alone};
 use crate::ops::activation::log_softmax::log_sum_exp;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec, Params, Part,
-    Spec, Value,
+    Backward, Break, Count, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, ParamKind, ParamSpec,
+    Params, Part, Spec, Value, When,
 };
 use crate::tensor::{Scalar, Shape, View, kernels::elementwise};
 
@@ -54,6 +54,15 @@ impl Op for CrossEntropyLoss {
         onnx: "SoftmaxCrossEntropyLoss",
         ..LOSS
     };
+
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 1,
+        when: When::NoIndex(Count::Axis(1, true)),
+        given: |_| true,
+        backward: false,
+        says: "there is no class of this number",
+        repairs: &[],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         let mut inferred = shapes::classes(ctx, true, 8)?;

@@ -2,7 +2,9 @@
 
 use super::cross_entropy_loss::class_of;
 use super::shared::{LOSS, divisor, each_alone, made_alone};
-use crate::ops::{Backward, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec};
+use crate::ops::{
+    Backward, Break, Count, Fault, Formula, Forward, GradFn, InferCtx, Inferred, Inner, Made, Op, Part, Spec, When,
+};
 use crate::tensor::{Scalar, kernels::elementwise};
 
 /// See the module.
@@ -25,6 +27,15 @@ impl Op for NllLoss {
         onnx: "NegativeLogLikelihoodLoss",
         ..LOSS
     };
+
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 1,
+        when: When::NoIndex(Count::Axis(1, false)),
+        given: |_| true,
+        backward: false,
+        says: "there is no class of this number",
+        repairs: &[],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         super::shapes::classes(ctx, false, 1)

@@ -6,8 +6,8 @@
 use super::shared::{line, one_axis};
 use crate::ops::unary::UNARY;
 use crate::ops::{
-    Backward, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind, ParamSpec, Reads, Spec,
-    Value,
+    Backward, Break, Count, Fault, Formula, Forward, GradFn, Hint, InferCtx, Inferred, Inputs, Op, ParamKind,
+    ParamSpec, Reads, Spec, Value, When,
 };
 use crate::tensor::kernels::elementwise;
 use crate::tensor::{Dim, Scalar, Shape};
@@ -40,6 +40,15 @@ impl Op for Gather {
         onnx: "GatherElements",
         ..UNARY
     };
+
+    const BREAKS: &'static [Break] = &[Break {
+        pin: 1,
+        when: When::NoIndex(Count::Along("dim")),
+        given: |_| true,
+        backward: false,
+        says: "the axis has no element of this number",
+        repairs: &[],
+    }];
 
     fn infer(ctx: &InferCtx) -> Result<Inferred, Fault> {
         let axis = one_axis(ctx, "picking from it")?;

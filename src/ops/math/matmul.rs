@@ -91,7 +91,7 @@ fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
     let mut output = a.clone();
     output.0[ra - 1] = b.0[rb - 1];
     let inner = if let Dim::Fixed(n) = a.0[ra - 1] { n } else { 1 };
-    let flops = (2 * inner * output.per_sample()) as u64;
+    let flops = output.per_sample().saturating_mul(2 * inner) as u64;
     Ok(Inferred { output, flops, ..Inferred::default() })
 }
 

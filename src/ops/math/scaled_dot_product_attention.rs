@@ -210,7 +210,7 @@ fn rule(inputs: &[Shape]) -> Result<Inferred, Fault> {
     output.0[r - 1] = v.0[r - 1];
     scores.0[r - 1] = k.0[r - 2];
     let size = |d: Dim| if let Dim::Fixed(n) = d { n } else { 1 };
-    let flops = scores.per_sample() * (2 * size(q.0[r - 1]) + 2 * size(v.0[r - 1]) + 5);
+    let flops = scores.per_sample().saturating_mul(2 * size(q.0[r - 1]) + 2 * size(v.0[r - 1]) + 5);
     Ok(Inferred { output, saved: Some(scores), flops: flops as u64, ..Inferred::default() })
 }
 

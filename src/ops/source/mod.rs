@@ -10,7 +10,7 @@ pub use input::Input;
 pub use parameter::Parameter;
 pub use target::Target;
 
-use crate::ops::{Category, Fault, Formula, GradFn, Inputs, Reads, Role, Spec};
+use crate::ops::{Category, Fault, Formula, GradFn, Inputs, MOST_NUMBERS, Reads, Role, Spec, too_large};
 use crate::tensor::Shape;
 
 /// What all sources have in common; each file names the rest.
@@ -35,9 +35,9 @@ const SOURCE: Spec = Spec {
 fn fixed_shape(sizes: &[i64]) -> Result<Shape, Fault> {
     let sizes: Option<Vec<usize>> = sizes.iter().map(|n| usize::try_from(*n).ok().filter(|n| *n > 0)).collect();
     let shape = sizes.ok_or_else(|| Fault::new("every number in shape must be at least 1"))?;
-    let elements = shape.iter().try_fold(1usize, |a, n| a.checked_mul(*n));
-    match elements {
-        Some(n) if n <= 1 << 28 => Ok(Shape::fixed(&shape)),
-        _ => Err(Fault::new("a tensor of this shape has more than 268 million elements")),
+    let shape = Shape::fixed(&shape);
+    match shape.per_sample() {
+        ..=MOST_NUMBERS => Ok(shape),
+        n => Err(Fault::new(too_large(&format!("a tensor of {shape}"), n, "make its axes shorter"))),
     }
 }

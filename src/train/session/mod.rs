@@ -31,6 +31,7 @@ use crate::train::halt::Halt;
 use crate::train::into::Before;
 use crate::train::metrics::{Metrics, prediction};
 use crate::train::record::KEEP;
+use crate::train::review::review;
 use crate::train::schedule::Pace;
 use crate::train::stops::Live;
 use crate::train::watch::Watch;
@@ -170,8 +171,7 @@ impl<S: Precision> Session<S> {
         if let Some(why) = config.reject() {
             return Err(SessionError::Settings(why));
         }
-        let shapes = data.as_ref().map(|d| (d.feature_shape.clone(), d.target_shape.clone()));
-        let inference = graph.infer(shapes.as_ref().map(|s| &s.0), shapes.as_ref().map(|s| &s.1));
+        let inference = review(&graph, data.as_deref(), &config);
         if !inference.runnable() {
             return Err(SessionError::Problems(inference.diagnostics));
         }

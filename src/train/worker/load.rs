@@ -7,6 +7,7 @@ use crate::data::Dataset;
 use crate::engine::WeightMap;
 use crate::graph::Graph;
 use crate::train::halt::Halt;
+use crate::train::review::untuned;
 use crate::train::{Profile, RunState, Session, SessionError, TrainConfig};
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ impl Trainer {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             (a, b) => a.is_none() && b.is_none(),
         };
-        if !known || self.config != *config || !s.graph().computes_as(graph) {
+        if !known || self.config != *config || !s.graph().computes_as(graph) || !untuned(graph, config).is_empty() {
             return false;
         }
         self.timeline.tune(s, graph);

@@ -13,8 +13,8 @@ pub static CONJUGATE: Rule = Rule {
         variant: "ConjugateGradients",
         label: "Conjugate gradients",
         doc: "Goes down along directions that do not undo each other, as far as a line search says. For small problems: \
-              every batch is the whole train part, and one evaluation of the loss; what a weight's own rate and decay \
-              say does not count.",
+              every batch is the whole train part, and one evaluation of the loss; no weight can have a rate or \
+              decay of its own.",
         params: &[
             lr(|| Value::Float(1.0)),
             whole("max_eval", (2, 1000), || Value::Int(25), "Most evaluations of the loss along one direction."),
@@ -68,5 +68,49 @@ impl<S: Scalar> Search<S> {
                 *d = -*g;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::largest;
+    use super::*;
+    use crate::train::Optimizer;
+
+    /// ½ xᵀAx − bᵀx with eigenvalues far apart.
+    const A: [[f64; 4]; 4] = [[8.0, 1.0, 0.0, 2.0], [1.0, 5.0, -1.0, 0.0], [0.0, -1.0, 3.0, 0.5], [2.0, 0.0, 0.5, 1.5]];
+    const B: [f64; 4] = [1.0, -2.0, 3.0, 0.5];
+
+    fn times(x: &[f64]) -> Vec<f64> {
+        A.iter().map(|row| dot(row, x)).collect()
+    }
+
+    fn gradient(x: &[f64]) -> Vec<f64> {
+        times(x).iter().zip(B).map(|(a, b)| a - b).collect()
+    }
+
+    #[test]
+    fn a_quadratic_in_four_dimensions_ends_after_four_exact_lines() {
+        let p = Optimizer::named("cg").expect("it is listed").numbers();
+        let mut search = Search::<f64>::new(Method::Conjugate, &p, 4);
+        let mut x = [3.0, -1.0, 2.0, 0.0];
+        let mut lines: Vec<Vec<f64>> = Vec::new();
+        let mut left = Vec::new();
+        for _ in 0..4 {
+            let g = gradient(&x);
+            search.total += 1;
+            search.conjugate_direction(&g);
+            search.before.copy_from_slice(&g);
+            let d = search.direction.clone();
+            // Directions are conjugate: dᵢᵀA dⱼ = 0.
+            for before in &lines {
+                assert!(dot(&times(before), &d).abs() < 1e-9, "{before:?} and {d:?}");
+            }
+            let t = -dot(&g, &d) / dot(&times(&d), &d);
+            x.iter_mut().zip(&d).for_each(|(x, d)| *x += t * d);
+            lines.push(d);
+            left.push(largest(&gradient(&x)));
+        }
+        assert!(left[2] > 1e-3 && left[3] < 1e-10, "largest gradient after each line: {left:?}");
     }
 }

@@ -13,7 +13,7 @@ pub static LBFGS: Rule = Rule {
         variant: "Lbfgs",
         label: "L-BFGS",
         doc: "Newton's method with a Hessian guessed from the latest steps. For small problems: every batch is the whole \
-              train part, and one evaluation of the loss; what a weight's own rate and decay say does not count.",
+              train part, and one evaluation of the loss; no weight can have a rate or decay of its own.",
         params: &[
             lr(|| Value::Float(1.0)),
             whole("max_iter", (1, 100_000), || Value::Int(20), "Iterations after which the conditions begin anew."),
