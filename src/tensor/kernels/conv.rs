@@ -5,13 +5,12 @@
 //! that of the weight is a product over the places, with δ turned so that channels are neighbours.
 
 use super::elementwise::{blocks, cut, sum};
-use super::few;
 use super::frame::{Frame, copy_row};
 use super::scratch;
 use super::simd::{self, vectorised};
 use super::team::pays;
 use super::tile::{Column, LONGEST, Product, Start, WIDE};
-use super::turn::turn;
+pub use super::weight::grad_weight;
 use super::window::Axis;
 use crate::tensor::Scalar;
 use pulp::{Simd, WithSimd};
@@ -33,8 +32,6 @@ pub struct Conv {
 const PARALLEL: usize = 1 << 19;
 /// Parts of the batch that are computed apart.
 const TASKS: usize = 16;
-/// Parts of the batch whose weight gradients are added up apart.
-pub(super) const PARTS: usize = 8;
 
 impl Conv {
     /// Input channels and output channels of one group.
@@ -379,101 +376,6 @@ impl<S: Scalar> WithSimd for Along<'_, '_, S> {
     }
 }
 
-/// ∂L/∂w from ∂L/∂out. The batch is cut into parts; within each the samples are added in order, and then the parts.
-pub fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
-    let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
-    if co <= few::MOST && places >= LONGEST {
-        return few::grad_weight(c, x, g, gw);
-    }
-    let frame = Frame::of(&c.axes);
-    let (terms, samples) = (ci * area, g.len() / (c.out_channels * places));
-    let width = simd::width_for::<S>(co);
-    let lanes = co.next_multiple_of(width);
-    let size = terms * lanes;
-    let several = samples.div_ceil(PARTS);
-    let parts = samples.div_ceil(several);
-    let parallel = c.parallel(samples);
-    scratch::table(terms + places, |table| {
-        let (taps, at) = table.split_at_mut(terms);
-        c.taps(&frame, taps);
-        for (k, at) in at.iter_mut().enumerate() {
-            *at = k / c.axes[1].out * frame.pitch + k % c.axes[1].out;
-        }
-        let (taps, at) = (&*taps, &*at);
-        scratch::with(parts * c.groups * size, |sums| {
-            cut(parallel, sums, size, |task, sums| {
-                let (part, group) = (task / c.groups, task % c.groups);
-                scratch::with(ci * frame.len() + LONGEST, |source| {
-                    frame.clear(ci, source);
-                    scratch::with(places * lanes, |turned| {
-                        for n in part * several..((part + 1) * several).min(samples) {
-                            let x = &x[(n * c.channels + group * ci) * plane..][..ci * plane];
-                            let g = &g[(n * c.out_channels + group * co) * places..][..co * places];
-                            frame.fill(x, source);
-                            turn(g, co, lanes, turned);
-                            let kept = n > part * several;
-                            let (source, turned) = (&*source, &*turned);
-                            simd::with_for::<S, _>(
-                                co,
-                                Places { source, taps, at, turned, lanes, kept, sums: &mut *sums },
-                            );
-                        }
-                    });
-                });
-            });
-            let (first, rest) = sums.split_at_mut(c.groups * size);
-            cut(parallel, first, size.div_ceil(PARTS), |k, first| {
-                let from = k * size.div_ceil(PARTS);
-                for rest in rest.chunks_exact(c.groups * size) {
-                    vectorised(
-                        #[inline(always)]
-                        || first.iter_mut().zip(&rest[from..]).for_each(|(a, b)| *a += *b),
-                    );
-                }
-            });
-            let first = &*first;
-            blocks(gw, terms, first.len(), |o, gw| {
-                let from = o / co * size + o % co;
-                gw.iter_mut().zip(first[from..].iter().step_by(lanes)).for_each(|(g, s)| *g = *s);
-            });
-        });
-    });
-}
-
-/// The weight gradient of one sample: taps × channels, summed over places.
-struct Places<'a, S> {
-    source: &'a [S],
-    taps: &'a [usize],
-    /// Where each place lies under tap 0.
-    at: &'a [usize],
-    turned: &'a [S],
-    lanes: usize,
-    kept: bool,
-    sums: &'a mut [S],
-}
-
-impl<S: Scalar> WithSimd for Places<'_, S> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<A: Simd>(self, a: A) {
-        let Places { source, taps, at, turned, lanes, kept, sums } = self;
-        let width = S::width::<A>();
-        let vectors = lanes / width;
-        let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
-        let start = if kept { Start::Kept } else { Start::Zero };
-        let product = Product::new(source, |i| taps[i], |q| at[q], turned, |q| q * lanes, at.len(), start);
-        for first in (0..vectors).step_by(wide) {
-            let mut columns = [Column::default(); WIDE];
-            let own = wide.min(vectors - first);
-            for (j, c) in columns.iter_mut().enumerate().take(own) {
-                let from = (first + j) * width;
-                *c = Column { at: from, to: from, len: width };
-            }
-            product.run(a, 0..taps.len(), &columns[..own], sums, lanes);
-        }
-    }
-}
-
 /// ∂L/∂bias: sums over samples and over the `plane` places of each channel.
 pub fn grad_bias<S: Scalar>(plane: usize, g: &[S], gb: &mut [S]) {
     let channels = gb.len();
@@ -565,13 +467,17 @@ mod tests {
             ([16, 16], 1, 32, [3, 1, 1]),
             ([16, 32], 1, 32, [3, 2, 1]),
             ([16, 32], 1, 32, [1, 2, 0]),
+            ([20, 18], 2, 13, [3, 2, 1]),
             ([1, 1], 24, 16, [3, 1, 1]),
         ] {
             let axis = [size, kernel, stride, padding, 1];
             let c = conv(channels, groups, [axis; 2]).expect("the window fits");
             let [x, w, g] = operands(&c, 9);
             assert_eq!(computed(&c, &x, &w, &g), by_definition(&c, 9, &x, &w, &g), "{c:?}");
-            let [x, w, g] = [x, w, g].map(|v| v.iter().map(|x| *x as f32 * 0.1).collect::<Vec<_>>());
+            let narrow = |v: &[f64], by: f32| v.iter().map(|x| *x as f32 * by).collect::<Vec<_>>();
+            let exact = by_definition(&c, 9, &x, &w, &g).map(|v| narrow(&v, 1.0));
+            assert_eq!(computed(&c, &narrow(&x, 1.0), &narrow(&w, 1.0), &narrow(&g, 1.0)), exact, "{c:?}");
+            let [x, w, g] = [x, w, g].map(|v| narrow(&v, 0.1));
             let one = with_threads(1, || computed(&c, &x, &w, &g));
             assert_eq!(one, with_threads(2, || computed(&c, &x, &w, &g)));
             assert_eq!(one, with_threads(5, || computed(&c, &x, &w, &g)));

@@ -4,12 +4,13 @@
 //! shifted by the tap, summed over places. Places are counted modulo [`ACROSS`]; each such sum is kept apart to the end,
 //! so the bits do not depend on the length of the registers.
 
-use super::conv::{Conv, PARTS};
+use super::conv::Conv;
 use super::elementwise::{cut, fold};
 use super::frame::Frame;
 use super::heed::stopped;
 use super::scratch;
 use super::simd;
+use super::weight::PARTS;
 use crate::tensor::Scalar;
 use pulp::{Simd, WithSimd};
 

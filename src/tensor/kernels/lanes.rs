@@ -23,8 +23,8 @@ pub trait Lanes: Copy + Sized + 'static {
     /// # Panics
     /// If there are too few.
     fn store<A: Simd>(x: Self::Of<A>, to: &mut [Self]);
-    /// Writes a square of 16 by 16 whose rows lie `stride` apart into one whose rows begin at `at`, `pitch` apart,
-    /// transposed; false where that is not written for the registers of this machine.
+    /// Writes the first `deep` rows of the transpose of a square of 16 by 16 whose rows lie `stride` apart into rows that
+    /// begin at `at`, `pitch` apart; false where that is not written for the registers of this machine.
     ///
     /// # Safety
     /// Nobody else may have those places.
@@ -32,7 +32,7 @@ pub trait Lanes: Copy + Sized + 'static {
     /// # Panics
     /// If a number or its place is not there.
     #[inline(always)]
-    unsafe fn turn(_from: &[Self], _stride: usize, _to: &Parts<Self>, _at: usize, _pitch: usize) -> bool {
+    unsafe fn turn(_from: &[Self], _stride: usize, _to: &Parts<Self>, _at: usize, _pitch: usize, _deep: usize) -> bool {
         false
     }
 }
@@ -76,9 +76,9 @@ lanes!(
     as_mut_simd_f32s,
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usize, pitch: usize) -> bool {
+    unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usize, pitch: usize, deep: usize) -> bool {
         // SAFETY: the caller's.
-        unsafe { super::simd::turn(from, stride, to, at, pitch) }
+        unsafe { super::simd::turn(from, stride, to, at, pitch, deep) }
     }
 );
 lanes!(f64, f64s, F64_LANES, splat_f64s, mul_add_e_f64s, as_simd_f64s, as_mut_simd_f64s,);

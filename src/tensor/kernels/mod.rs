@@ -24,4 +24,5 @@ pub mod summary;
 pub mod team;
 mod tile;
 mod turn;
+mod weight;
 pub mod window;

@@ -80,7 +80,7 @@ pub(super) fn prefetch<S>(data: &[S], at: usize, len: usize) {
 /// Nobody else may have the places that are written.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(super) unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usize, pitch: usize) -> bool {
+pub(super) unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usize, pitch: usize, deep: usize) -> bool {
     use std::arch::x86_64::{__m512, __m512d};
     let Arch::V4(v4) = *ARCH else { return false };
     let a = v4.avx512f;
@@ -106,6 +106,9 @@ pub(super) unsafe fn turn(from: &[f32], stride: usize, to: &Parts<f32>, at: usiz
         [rows[k + 4], rows[k + 12]] = quarters(q, s);
     }
     for (r, row) in rows.into_iter().enumerate() {
+        if r >= deep {
+            break;
+        }
         // SAFETY: the caller's.
         let to = unsafe { to.range(at + r * pitch..at + r * pitch + 16) };
         to.copy_from_slice(&pulp::cast::<_, [f32; 16]>(row));

@@ -66,9 +66,11 @@ pub(super) unsafe fn transpose<S: Scalar>(
         || {
             for i in (0..lanes).step_by(WIDE) {
                 for j in (0..cols).step_by(WIDE) {
-                    if i + WIDE <= rows && j + WIDE <= cols {
+                    // Rows are read to the end of a register, but no more is written than there are columns.
+                    if i + WIDE <= rows && (i + WIDE - 1) * stride + j + WIDE <= from.len() {
+                        let (from, at) = (&from[i * stride + j..], first + j * pitch + i);
                         // SAFETY: the caller says so, and every place is of one square only.
-                        if unsafe { S::turn(&from[i * stride + j..], stride, to, first + j * pitch + i, pitch) } {
+                        if unsafe { S::turn(from, stride, to, at, pitch, WIDE.min(cols - j)) } {
                             continue;
                         }
                     }
@@ -89,11 +91,12 @@ pub(super) unsafe fn transpose<S: Scalar>(
     );
 }
 
-/// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros.
-pub(super) fn turn<S: Scalar>(g: &[S], channels: usize, lanes: usize, to: &mut [S]) {
-    let places = g.len() / channels;
+/// Turns channels × places into places × channels; those that are missing up to `lanes` are zeros. Channels are `apart`
+/// in `g`, and there are as many places as `to` has room for.
+pub(super) fn turn<S: Scalar>(g: &[S], apart: usize, channels: usize, lanes: usize, to: &mut [S]) {
+    let places = to.len() / lanes;
     // SAFETY: `to` is borrowed by nobody else.
-    unsafe { transpose(g, places, channels, places, &Parts::of(to, 1), [0, lanes, lanes]) };
+    unsafe { transpose(g, apart, channels, places, &Parts::of(to, 1), [0, lanes, lanes]) };
 }
 
 #[cfg(test)]
@@ -103,7 +106,7 @@ mod tests {
     fn check<S: Scalar>(channels: usize, places: usize, lanes: usize) {
         let g: Vec<S> = (0..channels * places).map(|i| S::of(i as f64 + 1.0)).collect();
         let mut to = vec![S::nan(); places * lanes];
-        super::turn(&g, channels, lanes, &mut to);
+        super::turn(&g, places, channels, lanes, &mut to);
         let at = |p: usize, o: usize| if o < channels { g[o * places + p] } else { S::zero() };
         assert!((0..places * lanes).all(|i| to[i] == at(i / lanes, i % lanes)), "{channels} {places} {lanes}");
     }
