@@ -252,7 +252,7 @@ fn train(
                 return Ok(End::Seconds);
             }
             let report = session.step();
-            if let Some(bad) = report.bad {
+            if report.bad.is_some() {
                 return Ok(End::Bad);
             }
             if !report.epoch_ended || took == 0.0 {

@@ -2,12 +2,13 @@
 //!
 //! The planes of a sample are laid out so that every tap is a shift ([`Frame`]); a convolution then is a matrix product
 //! whose right side is never written down. The gradient of the input is a convolution of δ for each cut of the strides;
-//! that of the weight is a product over the places, with δ turned so that channels are neighbours.
+//! that of the weight is a product over the places.
 
 use super::elementwise::{blocks, cut, sum};
-use super::frame::{Frame, copy_row};
+use super::frame::Frame;
+pub use super::input::grad_input;
 use super::scratch;
-use super::simd::{self, vectorised};
+use super::simd;
 use super::team::pays;
 use super::tile::{Column, LONGEST, Product, Start, WIDE};
 pub use super::weight::grad_weight;
@@ -31,7 +32,7 @@ pub struct Conv {
 /// Multiply-adds from which a second thread pays for being woken.
 const PARALLEL: usize = 1 << 19;
 /// Parts of the batch that are computed apart.
-const TASKS: usize = 16;
+pub(super) const TASKS: usize = 16;
 
 impl Conv {
     /// Input channels and output channels of one group.
@@ -59,10 +60,17 @@ impl Conv {
     }
 }
 
+/// Whether rows of places are so short that too much of their vectors is lost, unless they follow each other densely.
+pub(super) fn dense<S: Scalar>([h, w]: [usize; 2]) -> bool {
+    let width = simd::width::<S>();
+    w < width || h * w.div_ceil(width) * 8 > (h * w).div_ceil(width) * 9
+}
+
 /// `out = x ⋆ w (+ bias)`, a task for a few samples.
 pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &mut [S]) {
     let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
-    let frame = Frame::of(&c.axes);
+    let [v, h] = &c.axes;
+    let frame = if dense::<S>([v.out, h.out]) { Frame::dense(&c.axes) } else { Frame::of(&c.axes) };
     let terms = ci * area;
     let samples = out.len() / (c.out_channels * places);
     scratch::table(terms, |taps| {
@@ -78,6 +86,7 @@ pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &
                         let correlate = Correlate {
                             filters: co,
                             weights: &w[g * co * terms..],
+                            row: terms,
                             source,
                             taps,
                             pitch: frame.pitch,
@@ -85,7 +94,6 @@ pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &
                             start: bias.map_or(Start::Zero, |b| Start::Rows(&b[g * co..])),
                             plane: places,
                             line: c.axes[1].out,
-                            step: 1,
                         };
                         correlate.run(&mut out[g * co * places..][..co * places]);
                     }
@@ -95,283 +103,56 @@ pub fn forward<S: Scalar>(c: &Conv, x: &[S], w: &[S], bias: Option<&[S]>, out: &
     });
 }
 
-/// The elements of an axis that one set of taps reaches from places of the output: those at `first`, `first + stride` …
-#[derive(Clone, Copy)]
-struct Reached {
-    /// The taps are those at this distance from the padded axis' start, modulo the stride.
-    residue: usize,
-    /// The place of tap 0 under the first element.
-    from: usize,
-    first: usize,
-    len: usize,
-}
-
-/// Calls `f` for each set of taps of an axis.
-fn reached(a: &Axis, mut f: impl FnMut(Reached)) {
-    for tap in 0..a.kernel {
-        let residue = tap * a.dilation % a.stride;
-        if (0..tap).any(|t| t * a.dilation % a.stride == residue) {
-            continue;
-        }
-        let from = a.padding.saturating_sub(residue).div_ceil(a.stride);
-        let end = (a.len + a.padding).saturating_sub(residue).div_ceil(a.stride);
-        if from < end {
-            f(Reached { residue, from, first: from * a.stride + residue - a.padding, len: end - from });
-        }
-    }
-}
-
-/// Calls `f` with rows of a set and those of its rows of taps that meet places there: for all rows with all taps, or for
-/// rows that meet the same taps where that leaves out much. `pitch` and `width` are those of the rows.
-fn rows_alike(
-    v: &Axis,
-    y: Reached,
-    pitch: usize,
-    width: usize,
-    f: &mut dyn FnMut(std::ops::Range<usize>, std::ops::Range<usize>),
-) {
-    let met = |row: usize| {
-        let under = |limit: usize| ahead(v, y.residue).filter(|(_, e)| e + limit <= y.from + row).count();
-        under(v.out)..under(0)
-    };
-    let each = |f: &mut dyn FnMut(std::ops::Range<usize>, std::ops::Range<usize>)| {
-        let mut row = 0;
-        while row < y.len {
-            let taps = met(row);
-            let end = (row + 1..y.len).find(|r| met(*r) != taps).unwrap_or(y.len);
-            f(row..end, taps);
-            row = end;
-        }
-    };
-    let work = |rows: usize, taps: usize| ((rows - 1) * pitch + width).div_ceil(LONGEST) * taps;
-    let (all, mut apart) = (ahead(v, y.residue).count(), 0);
-    each(&mut |rows, taps| apart += work(rows.len(), taps.len()) + 1);
-    if apart * 8 < work(y.len, all) * 7 { each(f) } else { f(0..y.len, 0..all) }
-}
-
-/// Number of sets of an axis.
-fn count_of(a: &Axis) -> usize {
-    let mut count = 0;
-    reached(a, |_| count += 1);
-    count
-}
-
-/// The taps of a set, each with how many places it is ahead.
-fn ahead(a: &Axis, residue: usize) -> impl Iterator<Item = (usize, usize)> {
-    let (stride, dilation) = (a.stride, a.dilation);
-    (0..a.kernel).filter(move |t| t * dilation % stride == residue).map(move |t| (t, t * dilation / stride))
-}
-
-/// ∂L/∂x from ∂L/∂out, a task for a few samples; of a convolution that is transposed, the forward pass. `bias`, if there is
-/// one, has a number per channel of the input.
-pub fn grad_input<S: Scalar>(c: &Conv, g: &[S], w: &[S], bias: Option<&[S]>, gx: &mut [S]) {
-    let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
-    let [v, h] = c.axes;
-    let most = c.axes.map(|a| (a.reach() - 1) / a.stride);
-    let long = c.axes.map(|a| (a.len + a.padding).div_ceil(a.stride).max(a.out));
-    // Places before the first that any element is reached from.
-    let mut none = [usize::MAX; 2];
-    reached(&v, |y| none[0] = none[0].min(y.from));
-    reached(&h, |x| none[1] = none[1].min(x.from));
-    let [ny, nx] = [none[0].min(most[0]), none[1].min(most[1])];
-    let frame = Frame {
-        size: c.axes.map(|a| a.out),
-        before: [most[0] - ny, most[1] - nx],
-        stride: [1; 2],
-        rows: most[0] + long[0] - ny,
-        pitch: most[1] + long[1] - nx,
-        cuts: [1; 2],
-    };
-    let samples = gx.len() / (c.channels * plane);
-    // The taps of all sets, one set after the other, and the weights in that order: groups, sets, channels, taps.
-    let all = co * area;
-    let sets = |f: &mut dyn FnMut(Reached, Reached, usize)| {
-        reached(&v, |y| {
-            reached(&h, |x| f(y, x, ahead(&v, y.residue).count() * ahead(&h, x.residue).count()));
-        });
-    };
-    scratch::table(all + area, |table| {
-        scratch::with(c.groups * ci * all, |turned| {
-            // The taps of the window in the order of the sets, and in each set those of one row of all channels.
-            let (taps, order) = table.split_at_mut(all);
-            let mut first = 0;
-            sets(&mut |y, x, area_of_set| {
-                let across = ahead(&h, x.residue).count();
-                for (a, (ky, ey)) in ahead(&v, y.residue).enumerate() {
-                    for (b, (kx, ex)) in ahead(&h, x.residue).enumerate() {
-                        order[first + a * across + b] = ky * h.kernel + kx;
-                        for o in 0..co {
-                            let tap = frame.at(o, y.from + most[0] - ey - ny, x.from + most[1] - ex - nx);
-                            taps[first * co + (a * co + o) * across + b] = tap;
-                        }
-                    }
-                }
-                first += area_of_set;
-            });
-            let (taps, order) = (&*taps, &order[..first]);
-            cut(c.parallel(samples), turned, all, |row, turned| {
-                let (group, i) = (row / ci, row % ci);
-                let mut first = 0;
-                sets(&mut |_, x, area_of_set| {
-                    let across = ahead(&h, x.residue).count();
-                    let (order, turned) =
-                        (&order[first..][..area_of_set], &mut turned[first * co..][..area_of_set * co]);
-                    for (order, turned) in order.chunks_exact(across).zip(turned.chunks_exact_mut(co * across)) {
-                        for (o, turned) in turned.chunks_exact_mut(across).enumerate() {
-                            let w = &w[((group * co + o) * ci + i) * area..][..area];
-                            turned.iter_mut().zip(order).for_each(|(to, tap)| *to = w[*tap]);
-                        }
-                    }
-                    first += area_of_set;
-                });
-            });
-            let turned = &*turned;
-            // The products of a sample, the same for all: their first tap and number of taps, where they begin in the source
-            // and in a plane, and their rows and columns.
-            let each = |f: &mut dyn FnMut([usize; 6])| {
-                let mut at = 0;
-                sets(&mut |y, x, area_of_set| {
-                    let row_of_taps = co * ahead(&h, x.residue).count();
-                    rows_alike(&v, y, frame.pitch, x.len, &mut |rows, tall| {
-                        let (first, terms) = (at + tall.start * row_of_taps, tall.len() * row_of_taps);
-                        let to = (y.first + rows.start * v.stride) * h.len + x.first;
-                        f([first, terms, rows.start * frame.pitch, to, rows.len(), x.len]);
-                    });
-                    at += co * area_of_set;
-                });
-            };
-            let mut count = 0;
-            each(&mut |_| count += 1);
-            scratch::table(6 * count, |products| {
-                let products = products.as_chunks_mut().0;
-                let mut rest = products.iter_mut();
-                each(&mut |p| rest.by_ref().take(1).for_each(|to| *to = p));
-                let products = &*products;
-                // Elements between windows are in no set.
-                let all_reached = count_of(&v) == v.stride && count_of(&h) == h.stride;
-                let (size, several) = (c.channels * plane, samples.div_ceil(TASKS));
-                cut(c.parallel(samples), gx, several * size, |task, gx| {
-                    scratch::with(co * frame.len() + LONGEST, |source| {
-                        frame.clear(co, source);
-                        for (n, gx) in gx.chunks_exact_mut(size).enumerate().map(|(k, gx)| (task * several + k, gx)) {
-                            if !all_reached {
-                                for (i, gx) in gx.chunks_exact_mut(plane).enumerate() {
-                                    gx.fill(bias.map_or(S::zero(), |b| b[i]));
-                                }
-                            }
-                            for group in 0..c.groups {
-                                let from = (n * c.out_channels + group * co) * places;
-                                frame.fill(&g[from..][..co * places], source);
-                                for [first, terms, from, to, rows, cols] in products {
-                                    let correlate = Correlate {
-                                        filters: ci,
-                                        weights: &turned[group * ci * all + first..],
-                                        source: &source[*from..],
-                                        taps: &taps[*first..][..*terms],
-                                        pitch: frame.pitch,
-                                        size: [*rows, *cols],
-                                        start: bias.map_or(Start::Zero, |b| Start::Rows(&b[group * ci..])),
-                                        plane,
-                                        line: v.stride * h.len,
-                                        step: h.stride,
-                                    };
-                                    correlate.run_strided(all, &mut gx[group * ci * plane + to..]);
-                                }
-                            }
-                        }
-                    });
-                });
-            });
-        });
-    });
-}
-
 /// One set of filters over planes laid out in a [`Frame`].
-struct Correlate<'a, S> {
-    filters: usize,
-    /// A row per filter.
-    weights: &'a [S],
-    source: &'a [S],
-    taps: &'a [usize],
-    pitch: usize,
+pub(super) struct Correlate<'a, S> {
+    pub filters: usize,
+    /// A row per filter, and from one to the next.
+    pub weights: &'a [S],
+    pub row: usize,
+    pub source: &'a [S],
+    pub taps: &'a [usize],
+    pub pitch: usize,
     /// Rows and columns of places.
-    size: [usize; 2],
-    start: Start<'a, S>,
-    /// From one filter's output to the next one's, from row to row, and from column to column.
-    plane: usize,
-    line: usize,
-    step: usize,
+    pub size: [usize; 2],
+    pub start: Start<'a, S>,
+    /// From one filter's output to the next one's, and from row to row.
+    pub plane: usize,
+    pub line: usize,
 }
 
 impl<S: Scalar> Correlate<'_, S> {
-    fn run(&self, out: &mut [S]) {
-        self.run_strided(self.taps.len(), out);
-    }
-
-    /// As [`Self::run`], with `row` weights from one filter to the next.
-    fn run_strided(&self, row: usize, out: &mut [S]) {
-        let ([h, w], width) = (self.size, simd::width::<S>());
-        // Vectors either lie in one row of places, the last over the one before, or run on over the columns between.
-        let flat = ((h - 1) * self.pitch + w).div_ceil(width);
-        let by_rows = h * w.div_ceil(width);
-        if self.step == 1 && w >= width && by_rows * 8 <= flat * 9 {
-            return simd::with(Along { correlate: self, row, vectors: by_rows, flat: false, stride: self.plane, out });
-        }
-        scratch::with(self.filters * flat * width, |wide| {
-            let stride = flat * width;
-            simd::with(Along { correlate: self, row, vectors: flat, flat: true, stride, out: wide });
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (f, wide) in wide.chunks_exact(stride).enumerate() {
-                        for (y, wide) in wide.chunks(self.pitch).take(h).enumerate() {
-                            let out = &mut out[f * self.plane + y * self.line..];
-                            if self.step == 1 {
-                                copy_row(&wide[..w], &mut out[..w]);
-                            } else {
-                                out.iter_mut().step_by(self.step).zip(&wide[..w]).for_each(|(o, x)| *o = *x);
-                            }
-                        }
-                    }
-                },
-            );
-        });
+    pub fn run(&self, out: &mut [S]) {
+        simd::with(Along(self, out));
     }
 }
 
-/// A [`Correlate`] cut into vectors of places.
-struct Along<'a, 'b, S> {
-    correlate: &'a Correlate<'a, S>,
-    row: usize,
-    vectors: usize,
-    flat: bool,
-    stride: usize,
-    out: &'b mut [S],
-}
+/// A [`Correlate`] cut into vectors of places, with its output.
+struct Along<'a, 'b, S>(&'a Correlate<'a, S>, &'b mut [S]);
 
 impl<S: Scalar> WithSimd for Along<'_, '_, S> {
     type Output = ();
     #[inline(always)]
     fn with_simd<A: Simd>(self, a: A) {
-        let Along { correlate: c, row, vectors, flat, stride, out } = self;
-        let (width, [_, w]) = (S::width::<A>(), c.size);
+        let Along(c, out) = self;
+        let (width, [h, w]) = (S::width::<A>(), c.size);
         let [left, right] = [c.weights, c.source];
-        let product = Product::new(left, |i| i * row, |k| k, right, |k| c.taps[k], c.taps.len(), c.start);
-        let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
+        let product = Product::new(left, |i| i * c.row, |k| k, right, |k| c.taps[k], c.taps.len(), c.start);
+        // Vectors run over the ends of rows that follow each other without a gap. Else the last vector of a row lies over
+        // the one before, if there is one.
+        let dense = w == c.pitch && w == c.line;
+        let (h, w) = if dense { (1, h * w) } else { (h, w) };
         let per_row = w.div_ceil(width);
+        let vectors = h * per_row;
+        let wide = vectors.div_ceil(vectors.div_ceil(WIDE));
         for first in (0..vectors).step_by(wide) {
             let mut columns = [Column::default(); WIDE];
             let own = wide.min(vectors - first);
             for (j, column) in columns.iter_mut().enumerate().take(own) {
-                let v = first + j;
-                *column = if flat {
-                    Column { at: v * width, to: v * width, len: width }
-                } else {
-                    let (y, x) = (v / per_row, (v % per_row * width).min(w - width));
-                    Column { at: y * c.pitch + x, to: y * c.line + x, len: width }
-                };
+                let (y, x) = ((first + j) / per_row, (first + j) % per_row * width);
+                let x = if dense { x } else { x.min(w.saturating_sub(width)) };
+                *column = Column { at: y * c.pitch + x, to: y * c.line + x, len: width.min(w - x) };
             }
-            product.run(a, 0..c.filters, &columns[..own], out, stride);
+            product.run(a, 0..c.filters, &columns[..own], out, c.plane);
         }
     }
 }

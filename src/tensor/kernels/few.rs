@@ -24,7 +24,16 @@ pub(super) fn grad_weight<S: Scalar>(c: &Conv, x: &[S], g: &[S], gw: &mut [S]) {
     let ((ci, co), (plane, places, area)) = (c.per_group(), c.planes());
     let frame = Frame::of(&c.axes);
     let [oh, ow] = c.axes.map(|a| a.out);
-    let delta = Frame { size: [oh, ow], before: [0; 2], stride: [1; 2], rows: oh, pitch: frame.pitch, cuts: [1; 2] };
+    let delta = Frame {
+        size: [oh, ow],
+        before: [0; 2],
+        stride: [1; 2],
+        rows: oh,
+        pitch: frame.pitch,
+        across: 1,
+        apart: None,
+        cuts: [1; 2],
+    };
     let (long, filters) = (delta.len().next_multiple_of(ACROSS), co.next_multiple_of(2));
     let (terms, samples) = (ci * area, g.len() / (c.out_channels * places));
     let size = terms * filters * ACROSS;

@@ -17,6 +17,10 @@ pub(super) struct Frame {
     pub rows: usize,
     /// Columns of one cut.
     pub pitch: usize,
+    /// Cuts that are laid out along the rows.
+    pub across: usize,
+    /// For rows without a gap: each tap has a cut of its own, that begins so many columns after the one before.
+    pub apart: Option<usize>,
     /// Cuts that a tap lies in, the first ones of each axis.
     pub cuts: [usize; 2],
 }
@@ -31,20 +35,30 @@ impl Frame {
             stride: axes.map(|a| a.stride),
             rows: long[0],
             pitch: long[1],
+            across: axes[1].stride,
+            apart: None,
             cuts: axes.map(|a| if a.dilation == 1 { a.stride.min(a.kernel) } else { a.stride }),
         }
     }
 
+    /// As [`Self::of`], with the columns of each tap laid out anew: rows of places follow each other without a gap.
+    pub fn dense(axes: &[Axis; 2]) -> Self {
+        let (frame, [_, h]) = (Self::of(axes), axes);
+        let (across, cuts) = (h.kernel, [frame.cuts[0], h.kernel]);
+        Frame { pitch: h.out, across, apart: Some(h.dilation), cuts, ..frame }
+    }
+
     /// Elements of one plane.
     pub fn len(&self) -> usize {
-        self.stride[0] * self.stride[1] * self.rows * self.pitch
+        self.stride[0] * self.across * self.rows * self.pitch
     }
 
     /// Where row `y` and column `x`, counted from the first zero, of plane `k` lies.
     pub fn at(&self, k: usize, y: usize, x: usize) -> usize {
         let [v, h] = self.stride;
-        let cut = (k * v + y % v) * h + x % h;
-        (cut * self.rows + y / v) * self.pitch + x / h
+        let (column, x) = self.apart.map_or((x % h, x / h), |apart| (x / apart, 0));
+        let cut = (k * v + y % v) * self.across + column;
+        (cut * self.rows + y / v) * self.pitch + x
     }
 
     /// Writes the zeros for `planes` planes; those between the elements stay while planes come and go.
@@ -60,11 +74,12 @@ impl Frame {
                 let ([h, w], [v, s]) = (self.size, self.stride);
                 for (x, to) in x.chunks_exact(h * w).zip(to.chunks_exact_mut(self.len())) {
                     for (k, cut) in to.chunks_exact_mut(self.rows * self.pitch).enumerate() {
-                        let (py, px) = (k / s, k % s);
+                        let (py, px) = (k / self.across, k % self.across);
                         if py >= self.cuts[0] || px >= self.cuts[1] {
                             continue;
                         }
                         // Columns of this cut that lie inside.
+                        let px = px * self.apart.unwrap_or(1);
                         let first = self.before[1].saturating_sub(px).div_ceil(s).min(self.pitch);
                         let end = (self.before[1] + w).saturating_sub(px).div_ceil(s).clamp(first, self.pitch);
                         if first == end {

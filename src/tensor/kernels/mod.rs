@@ -10,6 +10,7 @@ pub mod elementwise;
 mod few;
 mod frame;
 pub mod heed;
+mod input;
 pub mod lanes;
 pub mod look;
 pub mod matmul;
