@@ -145,10 +145,8 @@ impl<S: Precision> Session<S> {
         if !self.stops.armed() || self.closing.is_some() {
             return None;
         }
-        if !self.begun {
-            if !self.stops.at_start() || !self.begin() {
-                return None;
-            }
+        if !self.begun && (!self.stops.at_start() || !self.begin()) {
+            return None;
         }
         let found = self.examine()?;
         let (scope_graph, scope_inference) = (self.graph.clone(), self.inference.clone());
