@@ -1,6 +1,6 @@
 //! A training step allocates nothing after the first, on any thread.
 
-use chainrule::data::{Augment, DataConfig, Dataset, Npy, Source};
+use chainrule::data::{Augment, DataConfig, Dataset, Labels, Npy, Source};
 use chainrule::engine::inside;
 use chainrule::graph::{Edit, Graph, Node, Wire};
 use chainrule::ops::Value;
@@ -188,7 +188,7 @@ fn samples_that_are_read_from_a_file_as_they_are_needed_allocate_nothing() {
     let arrays = Npy { features: "x.npy".into(), targets: Some("y.npy".into()), ..Npy::default() };
     for augment in [Augment::default(), Augment { shift: 3, flip: true, noise: 0.1 }] {
         let source = Source::Npy(arrays.clone());
-        let config = DataConfig { source, augment, train_share: 1.0, ..DataConfig::default() };
+        let config = DataConfig { source, augment, train_share: 1.0, labels: Labels::ZeroOne, ..DataConfig::default() };
         let data = config.load(folder.path()).expect("it loads").expect("a set");
         assert_eq!(data.len(), rows);
         let mut g = Graph::new();
