@@ -184,6 +184,10 @@ impl Trainer {
                     for c in queue {
                         self.obey(c, inbox);
                     }
+                    // Commands that ended a step come first.
+                    if !self.waiting.is_empty() {
+                        continue;
+                    }
                     if self.exact() {
                         self.answer();
                     } else {
