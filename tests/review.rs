@@ -106,7 +106,7 @@ fn numbers_that_name_no_row_of_a_table_are_found() {
     let found = errors(&looked_up(7), Some(&real), &config);
     assert!(found.len() == 1 && found[0].1.contains("the input of sample 1 is 1.5"), "{found:?}");
     let below = table(&[0.0, -1.0, 2.0], &[1.0, 2.0, 3.0]);
-    assert!(errors(&looked_up(7), Some(&below), &config)[0].1.contains("an input -1"), "a row −1");
+    assert!(errors(&looked_up(7), Some(&below), &config)[0].1.contains("the inputs go down to -1"), "a row −1");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn targets_that_are_no_class_numbers_are_told_what_to_do() {
     n.add("cross_entropy_loss", &[], &[out, y]);
     let found = errors(&n.0, data.as_deref(), &d.train);
     let [(_, message, fixes)] = &found[..] else { panic!("{found:?}") };
-    assert!(message.contains("a target -1") && message.contains("choose class numbers"), "{message}");
+    assert!(message.contains("the targets go down to -1") && message.contains("choose class numbers"), "{message}");
     assert!(fixes.is_empty(), "no width helps");
 }
 

@@ -83,7 +83,7 @@ fn numbers(graph: &Graph, data: &Dataset, all: &Inference, node: &Node) -> Optio
                 (format!("the {source} of sample {sample} is {x}, but {allowed} can be used here{}", instead(data, source)), None)
             }
             Extent { least, .. } if least < 0.0 => {
-                (format!("there is a {source} {least}, but {allowed} can be used here{}", instead(data, source)), None)
+                (format!("the {source}s go down to {least}, but {allowed} can be used here{}", instead(data, source)), None)
             }
             Extent { most, .. } if most >= n as f64 => {
                 let wanted = (most as usize).saturating_add(1).max(data.class_names.len() * usize::from(source == "target"));
