@@ -1,7 +1,7 @@
 //! Edits of a graph and their history, whatever the order they come in.
 
 use chainrule::graph::{Edit, Frame, Graph, Node, NodeId, Tuning, Wire};
-use chainrule::ops::{Inputs, ParamKind, Params, Role, Value, catalogue};
+use chainrule::ops::{Inputs, MOST_NUMBERS, ParamKind, Params, Role, Value, catalogue};
 use chainrule::project::{Change, Document, History};
 use chainrule::tensor::Shape;
 use proptest::collection::vec;
@@ -407,7 +407,7 @@ fn edges(kind: ParamKind) -> Vec<Value> {
         ParamKind::Int { min, max } => [min, max, i64::MIN, i64::MAX].map(Value::Int).into(),
         ParamKind::Float { min, max, .. } => [min, max, f64::MAX, f64::NAN].map(Value::Float).into(),
         ParamKind::Ints => {
-            let lists: [&[i64]; 5] = [&[], &[-1, 1 << 28], &[1 << 14, 1 << 14], &[i64::MAX; 3], &[i64::MIN, -1]];
+            let lists: [&[i64]; 5] = [&[], &[-1, 1 << 28], &[1 << 15, 1 << 15], &[i64::MAX; 3], &[i64::MIN, -1]];
             lists.map(|l| Value::Ints(l.to_vec())).into()
         }
         ParamKind::Bool => vec![Value::Bool(true), Value::Bool(false)],
@@ -419,7 +419,7 @@ fn edges(kind: ParamKind) -> Vec<Value> {
 
 #[test]
 fn the_largest_sizes_are_an_answer_or_an_error_but_no_overflow() {
-    const FAR: i64 = 1 << 28;
+    const FAR: i64 = MOST_NUMBERS as i64;
     let sizes: [&[i64]; 8] = [
         &[],
         &[FAR],
@@ -428,7 +428,7 @@ fn the_largest_sizes_are_an_answer_or_an_error_but_no_overflow() {
         &[1 << 14, 1 << 14],
         &[1, FAR, 1, 1],
         &[1, 1, 1, FAR],
-        &[1 << 9, 1 << 19, 1],
+        &[1 << 10, 1 << 20, 1],
     ];
     let source = |id: u64, shape: &[i64]| {
         let params = Params::of([("shape", Value::Ints(shape.to_vec()))]);
@@ -456,7 +456,11 @@ fn the_largest_sizes_are_an_answer_or_an_error_but_no_overflow() {
                 answers += 1;
                 let weights: u128 =
                     i.weights.iter().map(|w| w.shape.iter().map(|n| *n as u128).product::<u128>()).sum();
-                assert!(i.output.per_sample() <= 1 << 28 && weights <= 1 << 28, "{} {params:?}: {i:?}", spec.id);
+                assert!(
+                    i.output.per_sample() <= MOST_NUMBERS && weights <= MOST_NUMBERS as u128,
+                    "{} {params:?}: {i:?}",
+                    spec.id
+                );
             }
         }
     }
