@@ -3,7 +3,7 @@
 use chainrule::data::{DataConfig, Dataset, Source, Table};
 use chainrule::engine::{Joined, PATIENT, Phase};
 use chainrule::graph::{Edit, Graph, Severity, Tuning};
-use chainrule::ops::{InferCtx, Inferred, Params, Value, catalogue};
+use chainrule::ops::{InferCtx, Inferred, Params, Value, catalogue, number_text};
 use chainrule::project::{self, Document};
 use chainrule::tensor::{Shape, stream};
 use chainrule::train::{
@@ -178,6 +178,8 @@ fn a_calmer_rate_is_advised_only_where_something_overflowed_and_as_people_write_
     s.step();
     let rates: Vec<f64> = s.birth().expect("a birth").remedies.iter().filter_map(rate).collect();
     assert_eq!(rates[0], 0.0003, "the rate itself is tidy, not only its text");
+    let (_, advice) = born(&mut tower("log", -4.0));
+    assert!(advice.iter().any(|a| a.ends_with("(min = 1e-7, max = 1e30)")), "{advice:?}");
     let (_, advice) = born(&mut tower("sqrt", -4.0));
     assert!(!advice.iter().any(|a| a.contains("rate") || a.contains("Clip")), "{advice:?}");
 }
@@ -472,6 +474,7 @@ fn check_train_and_bench_say_the_same_as_the_window() {
     let check = run(folder.path(), "check xor.ron");
     assert!(check.code == Some(0) && check.out.contains("< ") && check.out.contains("of  kinks"), "{}", check.out);
     assert!(run(folder.path(), "check --help").out.contains("Up to 24 elements"));
+    assert_eq!([0.0, 1.0, -0.5, 1e-12, 1e9].map(number_text), ["0", "1", "-0.5", "1e-12", "1e9"]);
     let ops = run(folder.path(), "ops dropout").out;
     assert!(ops.contains("0 to 1") && !ops.contains("e0"), "{ops}");
     assert_eq!(run(folder.path(), "train xor.ron --accumulate 0").code, Some(2));

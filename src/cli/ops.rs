@@ -1,8 +1,8 @@
 //! `ops`: the catalogue, and the documentation of one kind.
 
 use crate::cli::Usage;
-use crate::cli::table::{Table, plain};
-use crate::ops::{Category, Inputs, ParamKind, ParamSpec, Role, Spec, Value, catalogue};
+use crate::cli::table::Table;
+use crate::ops::{Category, Inputs, ParamKind, ParamSpec, Role, Spec, Value, catalogue, number_text};
 use anyhow::Result;
 use std::io::Write;
 
@@ -18,7 +18,7 @@ pub fn run(args: &Args) -> Result<bool> {
     match &args.name {
         None => list(&mut out),
         Some(name) => match catalogue::find(name) {
-            Some(kind) => explain(kind.spec, &mut out),
+            Some(kind) => exnumber_text(kind.spec, &mut out),
             None => Err(Usage(format!("there is no kind \"{name}\"{}; see chainrule ops", near(name))).into()),
         },
     }
@@ -48,7 +48,7 @@ fn list(out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-fn explain(spec: &Spec, out: &mut dyn Write) -> Result<bool> {
+fn exnumber_text(spec: &Spec, out: &mut dyn Write) -> Result<bool> {
     writeln!(out, "{} ({}, {})\n\n{}\n", spec.label, spec.id, spec.category.label().to_lowercase(), spec.doc)?;
     let mut table = Table::new(&["", ""]);
     let mut fact = |name: &str, text: &str| {
@@ -88,7 +88,7 @@ fn values(p: &ParamSpec) -> String {
     match p.kind {
         ParamKind::Bool => "true, false".into(),
         ParamKind::Int { min, max } => format!("{min} to {max}"),
-        ParamKind::Float { min, max, .. } => format!("{} to {}", plain(min), plain(max)),
+        ParamKind::Float { min, max, .. } => format!("{} to {}", number_text(min), number_text(max)),
         ParamKind::Choice(names) => names.join(", "),
         ParamKind::Ints => "whole numbers".into(),
         ParamKind::Floats => "numbers".into(),
@@ -100,7 +100,7 @@ fn value(v: &Value) -> String {
     match v {
         Value::Bool(x) => x.to_string(),
         Value::Int(x) => x.to_string(),
-        Value::Float(x) => plain(*x),
+        Value::Float(x) => number_text(*x),
         Value::Text(x) => x.clone(),
         Value::Ints(x) => format!("{x:?}"),
         Value::Floats(x) => format!("{x:?}"),

@@ -53,11 +53,6 @@ pub fn number(x: f64) -> String {
     }
 }
 
-/// A setting with all its digits, as people write it: `0`, `0.5`, `1e-12`.
-pub fn plain(x: f64) -> String {
-    if x == 0.0 || (1e-4..1e7).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
-}
-
 /// A whole number in groups of three digits.
 pub fn count(n: usize) -> String {
     let digits = n.to_string();
@@ -90,6 +85,5 @@ mod tests {
         let texts = [0.0, 0.01234, 12.3456, -99999.0, 2.5e-9].map(number);
         assert_eq!(texts, ["0", "0.0123", "12.346", "-99999", "2.500e-9"]);
         assert_eq!(count(1234567), "1 234 567");
-        assert_eq!([0.0, 1.0, -0.5, 1e-12, 1e9].map(plain), ["0", "1", "-0.5", "1e-12", "1e9"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What mends a node whose arithmetic breaks, as edits.
 
 use crate::graph::{Edit, Fix, Graph, Node, NodeId, Wire};
-use crate::ops::{Hint, Params, Repair, Value, catalogue};
+use crate::ops::{Hint, Params, Repair, Value, catalogue, number_text};
 
 impl Graph {
     /// The edit that carries out `repair` at a node; `None` if it does not apply there.
@@ -12,7 +12,7 @@ impl Graph {
             Repair::Before(pin, kind, numbers) => {
                 let params = numbers.iter().map(|(k, v)| (*k, Value::Float(*v))).collect();
                 let mut fix = self.fix(node, node.spec()?, &Hint::InsertBefore(*pin, kind, params), &wires)?;
-                let list: Vec<String> = numbers.iter().map(|(k, v)| format!("{k} = {v}")).collect();
+                let list: Vec<String> = numbers.iter().map(|(k, v)| format!("{k} = {}", number_text(*v))).collect();
                 let what = if list.is_empty() { String::new() } else { format!(" ({})", list.join(", ")) };
                 fix.label = format!("{} before {}{what}", fix.label, node.name);
                 if let Edit::Batch { label, .. } = &mut fix.edit {

@@ -19,7 +19,7 @@ mod symbols;
 mod unary;
 
 pub use breaks::{Break, Count, Repair, When};
-pub use params::{ParamKind, ParamSpec, Params, Value};
+pub use params::{ParamKind, ParamSpec, Params, Value, number_text};
 pub use parts::{Inner, Made, Part, Place};
 pub use spec::{
     Category, Fault, Formula, GradFn, Hint, Inferred, Inputs, MOST_NUMBERS, Reads, Role, Spec, WeightSpec, too_large,

@@ -21,6 +21,12 @@ pub enum Value {
     Nodes(Vec<u64>),
 }
 
+/// A number with all its digits, as people write it: `0`, `0.5`, `1e-12`.
+pub fn number_text(x: f64) -> String {
+    let short = x == 0.0 || !x.is_finite() || (1e-4..1e7).contains(&x.abs());
+    if short { x.to_string() } else { format!("{x:e}") }
+}
+
 /// Which values a parameter takes, and with which control it is edited.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ParamKind {

@@ -5,7 +5,7 @@
 
 use crate::engine::{Bad, Keep, Local, Operand, Pass, Phase, Plan, Weights, index_text};
 use crate::graph::{Fix, NodeId};
-use crate::ops::{Break, Precision};
+use crate::ops::{Break, Precision, number_text};
 use crate::tensor::{norm, stream};
 use crate::train::{Session, TrainConfig};
 use rand::RngExt as _;
@@ -385,16 +385,11 @@ fn tidy(x: f64) -> f64 {
     format!("{x:.12e}").parse().unwrap_or(x)
 }
 
-/// As people write it: `0.0003`, `1e-7`, `2.7e43`. A number of single precision has the digits that it has there.
+/// As people write it, `0.0003` and `1e-7`; a number of single precision has the digits that it has there.
 fn plain(x: f64) -> String {
     let single = x as f32;
-    let exact = f64::from(single) == x;
-    match x == 0.0 || !x.is_finite() || (1e-4..1e7).contains(&x.abs()) {
-        true if exact => single.to_string(),
-        true => tidy(x).to_string(),
-        false if exact => format!("{single:e}"),
-        false => format!("{:e}", tidy(x)),
-    }
+    let digits = if f64::from(single) == x { single.to_string().parse().unwrap_or(x) } else { tidy(x) };
+    number_text(digits)
 }
 
 fn first_bad<S: Precision>(list: &[Operand<S>]) -> Option<(usize, usize)> {
