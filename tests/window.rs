@@ -14,6 +14,8 @@ mod autograd;
 mod memory;
 #[path = "window/patch.rs"]
 mod patch;
+#[path = "window/review.rs"]
+mod review;
 #[path = "window/scrub.rs"]
 mod scrub;
 #[path = "window/why.rs"]
