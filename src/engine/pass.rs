@@ -67,7 +67,7 @@ pub struct Pass<S> {
 }
 
 /// Elements of a sum that are added before it is looked whether somebody waits.
-const AT_ONCE: usize = 1 << 20;
+const AT_ONCE: usize = if cfg!(test) { 1 << 14 } else { 1 << 20 };
 
 /// Few enough that moving it costs little; most nodes have no more inputs or weights.
 type Many<T> = SmallVec<[T; 6]>;
