@@ -54,10 +54,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A pool all threads of which are counted.
+/// A pool all threads of which are counted as long as they work: not while they end, nor at their first look for work
+/// at other threads, at which rayon makes a place for each of them once.
 fn pool(threads: usize) -> rayon::ThreadPool {
-    let counted = |_| COUNTED.set(true);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(counted).build().expect("threads")
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).exit_handler(|_| COUNTED.set(false)).build();
+    let pool = pool.expect("threads");
+    pool.broadcast(|_| {
+        _ = rayon::yield_now();
+        COUNTED.set(true);
+    });
+    pool
 }
 
 /// The most allocations that all threads together made in any of ten windows of `steps` steps, after each thread has done
