@@ -148,6 +148,7 @@ fn settings_that_cannot_be_trained_with_are_wrong_usage() {
         ("--lr=-1", "learning rate"),
         ("--batch-size 0", "batch size"),
         ("--threads 0", "--threads"),
+        ("--threads 9999", "more than can be of use"),
         ("--optimizer magic", "magic"),
         ("--optimizer sgd,speed=1", "speed"),
         ("--optimizer sgd,lr", "name=value"),
