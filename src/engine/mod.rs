@@ -13,6 +13,7 @@ mod local;
 mod pass;
 mod plan;
 mod poke;
+mod results;
 mod spans;
 mod weights;
 mod why;

@@ -59,7 +59,7 @@ fn bench_measures_each_number_of_threads_and_each_node() {
     assert!((sum - 100.0).abs() < 0.1 * rows.len() as f64, "{sum}: {out}");
     for r in &rows {
         let parts: f64 = r[3..6].iter().map(|t| seconds(t)).sum();
-        assert!((parts - seconds(r[2])).abs() <= 0.03 * seconds(r[2]) + 2e-9, "{r:?}");
+        assert!((parts - seconds(r[2])).abs() <= 0.06 * seconds(r[2]) + 2e-9, "{r:?}");
         assert!((share(r) / 100.0 - seconds(r[2]) / time).abs() < 0.01, "{r:?}");
         assert!(r[7].ends_with('B'), "{r:?}");
     }
