@@ -349,6 +349,9 @@ impl Trainer {
     }
 
     pub(super) fn pause(&mut self) {
+        if let Some(s) = self.session.as_ref().filter(|_| self.running) {
+            self.timeline.record(s);
+        }
         (self.running, self.stopping) = (false, false);
         self.rate.2 = 0.0;
         self.slow.at = None;
