@@ -13,7 +13,7 @@
 //! graph/       the computational graph: petgraph, node ids, edits, placement, shape inference, diagnostics
 //! engine/      a graph becomes a plan; a plan is run instruction by instruction, forward and backward; explain/ takes
 //!              numbers apart, why/ follows a gradient back along its paths, certify checks gradients
-//! data/        data sets: synthetic, embedded, CSV; splits, scaling, batches
+//! data/        data sets: synthetic, embedded, CSV, IDX, NumPy, folders of pictures; splits, scaling, batches
 //! train/       optimisers, metrics; Session (synchronous) and Worker (its thread); stops/ breakpoints and watches;
 //!              timeline, what-if, the backward graph, health
 //! project/     the document, its history, and the .ron file: versions, atomic saving, recovery

@@ -9,7 +9,7 @@ use crate::ui::modal::modal;
 use crate::ui::shortcuts::hint;
 use crate::ui::state::State;
 use crate::ui::theme::{self, Theme};
-use crate::ui::widget::value::real;
+use crate::ui::widget::value::{limit, real};
 use egui::{Button, ComboBox, Context, DragValue, Grid, PopupCloseBehavior, Response, RichText, Sense, Ui, vec2};
 
 /// The button of the bar that opens the settings below it.
@@ -77,21 +77,6 @@ impl Form<'_> {
         response.on_hover_text(about);
         ui.end_row();
     }
-
-    fn number(
-        &mut self,
-        ui: &mut Ui,
-        name: &str,
-        about: &str,
-        most: f64,
-        get: impl FnOnce(&mut TrainConfig) -> &mut f64,
-    ) {
-        self.row(ui, name, about, |ui, config| {
-            let value = get(config);
-            let speed = (value.abs() * 0.01).max(1e-5);
-            ui.add(real(value, speed, 0.0..=most))
-        });
-    }
 }
 
 /// The form; in a low window it is scrolled.
@@ -111,12 +96,15 @@ fn rows(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         choice(ui, &mut form, "Optimiser", about, |c| &mut c.optimizer);
         let about = "How the learning rate changes from epoch to epoch.";
         choice(ui, &mut form, "Schedule", about, |c| &mut c.schedule);
-        form.number(ui, "Clip norm", "Largest norm of the gradient of all weights; 0 is off.", 1e6, |c| {
-            &mut c.limits.clip_norm
+        form.row(ui, "Clip norm", "Largest norm of the gradient of all weights; 0 is off.", |ui, c| {
+            ui.add(limit(&mut c.limits.clip_norm, "off", ["", ""], 1e6))
         });
-        form.number(ui, "Clip value", "Largest element of a gradient; 0 is off.", 1e6, |c| &mut c.limits.clip_value);
+        form.row(ui, "Clip value", "Largest element of a gradient; 0 is off.", |ui, c| {
+            ui.add(limit(&mut c.limits.clip_value, "off", ["", ""], 1e6))
+        });
         form.row(ui, "Accumulate", "Batches whose losses are averaged for one step.", |ui, c| {
-            ui.add(DragValue::new(&mut c.limits.accumulate).range(1..=4096).suffix(" batches"))
+            let unit = if c.limits.accumulate == 1 { " batch" } else { " batches" };
+            ui.add(DragValue::new(&mut c.limits.accumulate).range(1..=4096).suffix(unit))
         });
         form.row(
             ui,
@@ -133,20 +121,24 @@ fn rows(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
             "The same seed gives the same start and the same order of samples, bit for bit.",
             |ui, config| ui.add(DragValue::new(&mut config.seed)),
         );
-        form.row(ui, "Stop after", "Number of epochs; 0 trains until paused.", |ui, config| {
-            ui.add(DragValue::new(&mut config.epochs).range(0..=1_000_000).suffix(" epochs"))
+        let epochs = ["epoch", "epochs"];
+        form.row(ui, "Stop after", "Number of epochs; 0 trains until paused.", |ui, c| {
+            ui.add(limit(&mut c.epochs, "no limit", epochs, 1_000_000))
         });
-        form.row(
-            ui,
-            "Patience",
-            "Epochs without a better test loss after which training stops; 0 is off.",
-            |ui, config| ui.add(DragValue::new(&mut config.stop.patience).range(0..=1_000_000).suffix(" epochs")),
-        );
+        form.row(ui, "Patience", "Epochs without a better test loss after which training stops; 0 is off.", |ui, c| {
+            ui.add(limit(&mut c.stop.patience, "off", epochs, 1_000_000))
+        });
         let about = "A loss must be smaller than the best one by more than this, or the epoch uses up patience.";
-        form.number(ui, "Least improvement", about, 1e6, |c| &mut c.stop.min_delta);
+        form.row(ui, "Least improvement", about, |ui, c| {
+            let value = &mut c.stop.min_delta;
+            let speed = (value.abs() * 0.01).max(1e-5);
+            ui.add(real(value, speed, 0.0..=1e6))
+        });
         let about = "A run with patience ends with the weights of its best epoch. Off: with those of its last.";
         form.row(ui, "Best weights back", about, |ui, c| ui.checkbox(&mut c.stop.restore_best, ""));
-        form.number(ui, "Stop after seconds", "Seconds of training; 0 is no limit.", 1e9, |c| &mut c.stop.seconds);
+        form.row(ui, "Time limit", "Seconds of training; 0 is no limit.", |ui, c| {
+            ui.add(limit(&mut c.stop.seconds, "no limit", ["s", "s"], 1e9))
+        });
     });
     rate_curve(ui, old, state);
     ui.add_space(4.0);

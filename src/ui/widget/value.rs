@@ -19,6 +19,30 @@ pub fn real(x: &mut f64, speed: f64, range: std::ops::RangeInclusive<f64>) -> Dr
     DragValue::new(x).speed(speed).range(range).max_decimals(12).custom_formatter(|x, _| plain(x))
 }
 
+/// As [`real`], from 0 to `most` with its unit (of one, of many) behind it, where 0 is no limit and is shown as `none`.
+pub fn limit<'a, T: egui::emath::Numeric>(
+    x: &'a mut T,
+    none: &'static str,
+    [one, many]: [&'static str; 2],
+    most: T,
+) -> DragValue<'a> {
+    let speed = (x.to_f64().abs() * 0.01).max(if T::INTEGRAL { 0.1 } else { 1e-5 });
+    DragValue::new(x)
+        .speed(speed)
+        .range(T::from_f64(0.0)..=most)
+        .max_decimals(12)
+        .custom_formatter(move |x, _| match plain(x) {
+            _ if x == 0.0 => none.to_owned(),
+            text if many.is_empty() => text,
+            text => format!("{text} {}", if x == 1.0 { one } else { many }),
+        })
+        .custom_parser(move |text| {
+            let text = text.trim();
+            let digits = text.split_whitespace().next().unwrap_or(text);
+            if text == none { Some(0.0) } else { digits.parse().ok() }
+        })
+}
+
 fn plain(x: f64) -> String {
     if x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e7) { format!("{x:e}") } else { format!("{x}") }
 }
