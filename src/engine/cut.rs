@@ -26,17 +26,15 @@ pub(super) struct Cut {
 pub(super) type Pieces<'a, S> = SmallVec<[&'a mut [S]; 12]>;
 
 impl Cut {
-    /// The pieces of `buffer`.
+    /// Writes the pieces of `buffer`, where they stay: to move them would cost as much again.
     #[inline(always)]
-    pub fn of<'a, S>(&self, buffer: &'a mut [S]) -> Pieces<'a, S> {
-        let mut out = Pieces::new();
+    pub fn of<'a, S>(&self, buffer: &'a mut [S], out: &mut Pieces<'a, S>) {
         let mut rest = buffer;
         for [skip, len] in &self.pieces {
             let (piece, tail) = std::mem::take(&mut rest)[*skip..].split_at_mut(*len);
             out.push(piece);
             rest = tail;
         }
-        out
     }
 
     /// The steps with the cuts of their instructions.
@@ -97,7 +95,8 @@ mod tests {
     fn pieces_are_what_they_stand_for_in_any_order() {
         let cut = Cut::new(vec![6..8, 0..2, 6..8], &(3..6), &(9..9), &(8..9), vec![2..3, 0..0, 10..12]);
         let mut buffer: Vec<usize> = (0..12).collect();
-        let pieces = cut.of(&mut buffer);
+        let mut pieces = Pieces::new();
+        cut.of(&mut buffer, &mut pieces);
         let at = |k: usize| pieces[k].to_vec();
         assert_eq!([at(cut.inputs[0]), at(cut.inputs[1]), at(cut.inputs[2])], [vec![6, 7], vec![0, 1], vec![6, 7]]);
         assert_eq!([at(cut.output), at(cut.saved), at(cut.grad)], [vec![3, 4, 5], vec![], vec![8]]);

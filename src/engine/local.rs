@@ -80,7 +80,7 @@ impl<S: Precision> Local<S> {
         let spec = step.kind.spec;
         let all = &pass.numbers;
         let views = inputs(plan, step, all, values);
-        let pins = views.iter().zip(&step.inputs).enumerate().map(|(pin, (view, source))| Operand {
+        let pins = views.zip(&step.inputs).enumerate().map(|(pin, (view, source))| Operand {
             label: match source {
                 Source::Value(_) => spec.input_name(pin),
                 Source::Weight(k) => plan.infos[*k].label.clone(),

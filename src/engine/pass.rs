@@ -72,14 +72,13 @@ const AT_ONCE: usize = if cfg!(test) { 1 << 14 } else { 1 << 20 };
 /// Few enough that moving it costs little; most nodes have no more inputs or weights.
 type Many<T> = SmallVec<[T; 6]>;
 
-/// As `collect`, which a step of a small network spends more time in than in its numbers.
+/// As `extend`, which a step of a small network spends more time in than in its numbers. The list is filled where it
+/// lies: moving it would cost as much again.
 #[inline(always)]
-fn many<T>(items: impl Iterator<Item = T>) -> Many<T> {
-    let mut out = Many::new();
+fn fill<T>(out: &mut Many<T>, items: impl Iterator<Item = T>) {
     for item in items {
         out.push(item);
     }
-    out
 }
 
 impl<S: Precision> Pass<S> {
@@ -285,11 +284,13 @@ impl<S: Precision> Pass<S> {
                 let first = step.buffers.first().map_or(weights.values.len(), |k| plan.infos[*k].range.start);
                 let (trained, kept) = weights.values.split_at_mut(first);
                 let cut = &step.forward;
-                let mut parts = cut.of(&mut self.numbers);
+                let mut parts = Pieces::new();
+                cut.of(&mut self.numbers, &mut parts);
                 let (output, saved) = (std::mem::take(&mut parts[cut.output]), std::mem::take(&mut parts[cut.saved]));
-                let inputs = cut_inputs(plan, step, &cut.inputs, &parts, trained);
-                let own = own_weights(plan, step, trained);
-                let mut buffers = many(pieces(plan, &step.buffers, kept, first));
+                let (mut inputs, mut own, mut buffers) = (Many::new(), Many::new(), Many::new());
+                fill(&mut inputs, cut_inputs(plan, step, &cut.inputs, &parts, trained));
+                fill(&mut own, own_weights(plan, step, trained));
+                fill(&mut buffers, pieces(plan, &step.buffers, kept, first));
                 S::forward(
                     step.kind,
                     &mut Forward {
@@ -347,17 +348,20 @@ impl<S: Precision> Pass<S> {
         }
         let there = from_fn(|k| step.pins.get(k).and_then(Option::clone).map_or(0..0, |r| looked(&self.numbers[r])));
         let cut = &step.back;
-        let mut parts = cut.of(&mut self.numbers);
-        let mut grad_inputs: Many<Option<ViewMut<S>>> = SmallVec::new();
+        let mut parts = Pieces::new();
+        cut.of(&mut self.numbers, &mut parts);
+        let mut grad_inputs: Many<Option<ViewMut<S>>> = Many::new();
         for (((pin, source), shape), at) in step.pins.iter().zip(&step.inputs).zip(&step.input_shapes).zip(&cut.pins) {
             let wanted = pin.is_some() && !(self.lean && plan.spares(*source));
             grad_inputs.push(wanted.then(|| ViewMut { shape, data: std::mem::take(&mut parts[*at]) }));
         }
-        let inputs = cut_inputs(plan, step, &cut.inputs, &parts, &weights.values);
-        let views = own_weights(plan, step, &weights.values);
+        let (mut inputs, mut views) = (Many::new(), Many::new());
+        fill(&mut inputs, cut_inputs(plan, step, &cut.inputs, &parts, &weights.values));
+        fill(&mut views, own_weights(plan, step, &weights.values));
         let frozen = |k: &usize| plan.infos[*k].tuning.frozen;
         let pieces = pieces(plan, &step.weights, &mut weights.grads, 0).zip(&step.weights);
-        let mut grad_weights: Many<Option<ViewMut<S>>> = many(pieces.map(|(g, k)| (!frozen(k)).then_some(g)));
+        let mut grad_weights: Many<Option<ViewMut<S>>> = Many::new();
+        fill(&mut grad_weights, pieces.map(|(g, k)| (!frozen(k)).then_some(g)));
         let backward = || {
             S::backward(
                 step.kind,
@@ -479,12 +483,12 @@ pub(super) fn inputs<'a, S: Precision>(
     step: &'a Step,
     numbers: &'a [S],
     weights: &'a [S],
-) -> Many<View<'a, S>> {
-    let data = |s: &Source| match *s {
+) -> impl Iterator<Item = View<'a, S>> {
+    let data = move |s: &Source| match *s {
         Source::Value(k) => &numbers[plan.steps[k].value.clone()],
         Source::Weight(k) => &weights[plan.infos[k].range.clone()],
     };
-    many(step.inputs.iter().zip(&step.input_shapes).map(|(s, shape)| View { shape, data: data(s) }))
+    step.inputs.iter().zip(&step.input_shapes).map(move |(s, shape)| View { shape, data: data(s) })
 }
 
 /// As [`inputs`], out of the pieces that an instruction cuts the buffer into.
@@ -492,15 +496,15 @@ pub(super) fn inputs<'a, S: Precision>(
 fn cut_inputs<'a, S: Precision>(
     plan: &'a Plan,
     step: &'a Step,
-    at: &[usize],
+    at: &'a [usize],
     parts: &'a Pieces<S>,
     weights: &'a [S],
-) -> Many<View<'a, S>> {
-    let data = |s: &Source, at: usize| match *s {
+) -> impl Iterator<Item = View<'a, S>> {
+    let data = move |s: &Source, at: usize| match *s {
         Source::Value(_) => &*parts[at],
         Source::Weight(k) => &weights[plan.infos[k].range.clone()],
     };
-    many(step.inputs.iter().zip(&step.input_shapes).zip(at).map(|((s, shape), at)| View { shape, data: data(s, *at) }))
+    step.inputs.iter().zip(&step.input_shapes).zip(at).map(move |((s, shape), at)| View { shape, data: data(s, *at) })
 }
 
 /// Two parts of a buffer that do not overlap: one to write and one to read.
@@ -515,9 +519,13 @@ fn two<S>(buffer: &mut [S], write: Range<usize>, read: Range<usize>) -> (&mut [S
 }
 
 #[inline(always)]
-pub(super) fn own_weights<'a, S: Precision>(plan: &'a Plan, step: &Step, weights: &'a [S]) -> Many<View<'a, S>> {
-    let view = |k: &usize| View { shape: &plan.infos[*k].shape, data: &weights[plan.infos[*k].range.clone()] };
-    many(step.weights.iter().map(view))
+pub(super) fn own_weights<'a, S: Precision>(
+    plan: &'a Plan,
+    step: &'a Step,
+    weights: &'a [S],
+) -> impl Iterator<Item = View<'a, S>> {
+    let view = move |k: &usize| View { shape: &plan.infos[*k].shape, data: &weights[plan.infos[*k].range.clone()] };
+    step.weights.iter().map(view)
 }
 
 /// The tensors numbered `of`, in growing order, out of a flat buffer that begins at `start`.
