@@ -1,7 +1,7 @@
 //! The cosine of the angle between two vectors: c = a·b / (‖a‖ ‖b‖), each norm at least ε.
 //!
 //! With δ = ∂L/∂c: ∂L/∂a = δ (b / (‖a‖‖b‖) − c a / ‖a‖²), where the last term falls away while ‖a‖ < ε; b likewise.
-//! Source: `torch.nn.CosineSimilarity`.
+//! Source: `torch.nn.CosineSimilarity`, whose backward keeps that term below ε too, where it is not the derivative.
 
 use super::mend;
 use super::shared::{BINARY, line, one_axis};

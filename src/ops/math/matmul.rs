@@ -1,6 +1,6 @@
 //! The matrix product, plain or for a stack of matrices.
 //!
-//! Shapes: m×k · k×n = m×n, with equal leading axes for stacks. With δ = ∂L/∂z: ∂L/∂a = δ bᵀ, ∂L/∂b = aᵀ δ.
+//! Shapes: m×k · k×n = m×n, with equal leading axes for stacks; one k×n also serves a whole stack. With δ = ∂L/∂z: ∂L/∂a = δ bᵀ, ∂L/∂b = aᵀ δ.
 
 use super::mend;
 use super::shared::BINARY;
@@ -21,10 +21,11 @@ impl Op for MatMul {
             local: r"\frac{\partial z_{ij}}{\partial a_{ip}} = b_{pj},\quad \frac{\partial z_{ij}}{\partial b_{pj}} = a_{ip}",
             chain: r"\frac{\partial L}{\partial a} = \delta\,b^{\top},\quad \frac{\partial L}{\partial b} = a^{\top}\delta",
         },
-        doc: "The matrix product: rows of the first times columns of the second. The last axis of the first must be as long as the last but one of the second. Stacks of matrices are multiplied pair by pair.",
+        doc: "The matrix product: rows of the first times columns of the second. The last axis of the first must be as long as the last but one of the second. Stacks of matrices are multiplied pair by pair, or all by one and the same second matrix.",
         torch: "torch.matmul",
-        grad_fn: GradFn::By(|_, inputs| match inputs[0].rank() {
-            2 => &["MmBackward0"],
+        grad_fn: GradFn::By(|_, inputs| match (inputs[0].rank(), inputs[1].rank()) {
+            (2, _) => &["MmBackward0"],
+            (_, 2) => &["UnsafeViewBackward0", "MmBackward0", "ViewBackward0"],
             _ => &["UnsafeViewBackward0", "BmmBackward0", "ViewBackward0", "ExpandBackward0"],
         }),
         onnx: "MatMul",
@@ -70,9 +71,10 @@ impl Op for MatMul {
 /// The shape rule.
 fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
     let (ra, rb) = (a.rank(), b.rank());
-    if ra < 2 || ra != rb {
+    if ra < 2 || rb < 2 || (ra != rb && rb != 2) {
         let pin = usize::from(ra >= 2);
-        return Err(Fault::at(pin, format!("{a} times {b}: both must be matrices, or stacks of as many axes")));
+        let message = format!("{a} times {b}: both must be matrices, or stacks of as many axes, or the second a matrix");
+        return Err(Fault::at(pin, message));
     }
     if a.0[ra - 1] != b.0[rb - 2] {
         let message = format!(
@@ -84,7 +86,7 @@ fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
         expected.0[rb - 2] = a.0[ra - 1];
         return Err(Fault::at(1, message).axis(rb - 2).expected(expected));
     }
-    if let Some(k) = (0..ra - 2).find(|k| a.0[*k] != b.0[*k]) {
+    if let Some(k) = (0..rb - 2).find(|k| a.0[*k] != b.0[*k]) {
         let message = format!("{a} times {b}: the stacks differ in axis {k}");
         return Err(Fault::at(1, message).axis(k));
     }
@@ -95,9 +97,11 @@ fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
     Ok(Inferred { output, flops, ..Inferred::default() })
 }
 
-/// Rows of a, columns of a, columns of b.
+/// Rows of a, columns of a, columns of b. A stack times one matrix is one product, of all rows.
 fn sizes(a: &[usize], b: &[usize]) -> (usize, usize, usize) {
-    (a[a.len() - 2], a[a.len() - 1], b[b.len() - 1])
+    let (k, rows) = a.split_last().expect("a matrix has axes");
+    let m = if b.len() == 2 { rows.iter().product() } else { rows[rows.len() - 1] };
+    (m, *k, b[b.len() - 1])
 }
 
 #[cfg(test)]
@@ -123,6 +127,15 @@ mod tests {
             (ran.output.as_slice(), ran.grad(0), ran.grad(1)),
             (&[10.0, 21.0][..], &[5.0, 7.0][..], &[2.0, 3.0][..])
         );
+    }
+
+    #[test]
+    fn one_matrix_serves_a_stack() {
+        let ran = run("matmul", &[], &[(&[2, 1, 2], &[1.0, 2.0, 3.0, 4.0]), (&[2, 1], &[5.0, 6.0])], &[1.0, 10.0]);
+        assert_eq!((ran.shape.as_slice(), ran.output.as_slice()), (&[2, 1, 1][..], &[17.0, 39.0][..]));
+        assert_eq!((ran.grad(0), ran.grad(1)), (&[5.0, 6.0, 50.0, 60.0][..], &[31.0, 42.0][..]));
+        let f = fault("matmul", &[], &[Shape::fixed(&[4, 2]), Shape::batch(&[2, 4])]);
+        assert_eq!(f.input, Some(1));
     }
 
     #[test]
