@@ -73,7 +73,8 @@ fn product(a: &Shape, b: &Shape) -> Result<Inferred, Fault> {
     let (ra, rb) = (a.rank(), b.rank());
     if ra < 2 || rb < 2 || (ra != rb && rb != 2) {
         let pin = usize::from(ra >= 2);
-        let message = format!("{a} times {b}: both must be matrices, or stacks of as many axes, or the second a matrix");
+        let message =
+            format!("{a} times {b}: both must be matrices, or stacks of as many axes, or the second a matrix");
         return Err(Fault::at(pin, message));
     }
     if a.0[ra - 1] != b.0[rb - 2] {

@@ -91,25 +91,60 @@ impl Pool {
     }
 }
 
-/// [`max`] of [`Pool::quarters`]: the rows are halved first, over the whole plane at once.
+/// Runs a body for blocks of `W` places, a constant; the last one may lie over the one before.
+macro_rules! in_blocks {
+    ($width:expr, |$w:ident, $at:ident| $body:expr) => {
+        match $width {
+            8.. => in_blocks!(@ 8, $width, $w, $at, $body),
+            4.. => in_blocks!(@ 4, $width, $w, $at, $body),
+            _ => in_blocks!(@ 1, $width, $w, $at, $body),
+        }
+    };
+    (@ $long:literal, $width:expr, $w:ident, $at:ident, $body:expr) => {{
+        const $w: usize = $long;
+        for k in 0..$width.div_ceil($w) {
+            let $at = (k * $w).min($width - $w);
+            $body
+        }
+    }};
+}
+
+/// Keeps the larger of each two numbers with that one's tap; of equals those kept already.
+#[inline(always)]
+fn keep_larger<S: Scalar, const W: usize>(next: &[S; W], tap: &[S; W], best: &mut [S; W], winner: &mut [S; W]) {
+    for k in 0..W {
+        let better = (next[k] > best[k]) | next[k].is_nan();
+        best[k] = if better { next[k] } else { best[k] };
+        winner[k] = if better { tap[k] } else { winner[k] };
+    }
+}
+
+/// [`max`] of [`Pool::quarters`]. Each loop is over one vector: the compiler takes apart what is written in one loop or
+/// in closures.
 #[inline(always)]
 fn max_quarters<S: Scalar>(width: usize, x: &[S], out: &mut [S], winner: &mut [S]) {
-    let better = |v: S, best: S| v > best || v.is_nan();
+    let taps = [0.0, 1.0, 2.0, 3.0].map(S::of);
     let rows = x.chunks_exact(4 * width).zip(out.chunks_exact_mut(width).zip(winner.chunks_exact_mut(width)));
     for (x, (out, winner)) in rows {
         let (above, below) = x.split_at(2 * width);
-        let (above, below) = (&above.as_chunks::<2>().0[..width], &below.as_chunks::<2>().0[..width]);
-        for i in 0..width {
-            let ([a, b], [c, d]) = (above[i], below[i]);
-            let second = better(b, a);
-            let (upper, p) = (if second { b } else { a }, if second { S::one() } else { S::zero() });
-            let second = better(d, c);
-            let two = S::one() + S::one();
-            let (lower, q) = (if second { d } else { c }, if second { two + S::one() } else { two });
-            let second = better(lower, upper);
-            out[i] = if second { lower } else { upper };
-            winner[i] = if second { q } else { p };
-        }
+        let (above, below) = (above.as_chunks::<2>().0, below.as_chunks::<2>().0);
+        in_blocks!(width, |W, at| {
+            let above = above[at..].first_chunk::<W>().expect("a block");
+            let below = below[at..].first_chunk::<W>().expect("a block");
+            let (mut a, mut b, mut c, mut d) = ([S::zero(); W], [S::zero(); W], [S::zero(); W], [S::zero(); W]);
+            for k in 0..W {
+                [a[k], b[k]] = above[k];
+            }
+            for k in 0..W {
+                [c[k], d[k]] = below[k];
+            }
+            let (mut upper, mut lower) = ([taps[0]; W], [taps[2]; W]);
+            keep_larger(&b, &[taps[1]; W], &mut a, &mut upper);
+            keep_larger(&d, &[taps[3]; W], &mut c, &mut lower);
+            keep_larger(&c, &lower, &mut a, &mut upper);
+            *out[at..].first_chunk_mut::<W>().expect("a block") = a;
+            *winner[at..].first_chunk_mut::<W>().expect("a block") = upper;
+        });
     }
 }
 
@@ -120,12 +155,26 @@ fn max_quarters_back<S: Scalar>(width: usize, winner: &[S], delta: &[S], grad: &
     let rows = winner.chunks_exact(width).zip(delta.chunks_exact(width));
     for (grad, (winner, delta)) in grad.chunks_exact_mut(4 * width).zip(rows) {
         let (above, below) = grad.split_at_mut(2 * width);
-        let (above, below) = (&mut above.as_chunks_mut::<2>().0[..width], &mut below.as_chunks_mut::<2>().0[..width]);
-        for i in 0..width {
-            let share = taps.map(|t| if winner[i] == t { delta[i] } else { S::zero() });
-            above[i] = [share[0], share[1]];
-            below[i] = [share[2], share[3]];
-        }
+        let (above, below) = (above.as_chunks_mut::<2>().0, below.as_chunks_mut::<2>().0);
+        in_blocks!(width, |W, at| {
+            let winner = *winner[at..].first_chunk::<W>().expect("a block");
+            let delta = *delta[at..].first_chunk::<W>().expect("a block");
+            let mut share = [[S::zero(); W]; 4];
+            for (share, tap) in share.iter_mut().zip(taps) {
+                for k in 0..W {
+                    share[k] = if winner[k] == tap { delta[k] } else { S::zero() };
+                }
+            }
+            let [a, b, c, d] = share;
+            let above = above[at..].first_chunk_mut::<W>().expect("a block");
+            for k in 0..W {
+                above[k] = [a[k], b[k]];
+            }
+            let below = below[at..].first_chunk_mut::<W>().expect("a block");
+            for k in 0..W {
+                below[k] = [c[k], d[k]];
+            }
+        });
     }
 }
 
@@ -351,6 +400,29 @@ mod tests {
                 mean(&pool, padded, &x, &mut a);
                 assert_eq!((m.clone(), a.clone()), by_definition(&pool, &x, padded), "{pool:?}");
             }
+        }
+    }
+
+    #[test]
+    fn quarters_of_any_width_agree_with_the_definition_and_nan_and_equals_are_as_elsewhere() {
+        for width in 1..20 {
+            let axis = |out| Axis { len: 2 * out, out, kernel: 2, stride: 2, padding: 0, dilation: 1 };
+            let (pool, n) = (Pool([axis(2), axis(width)]), 2 * width);
+            let x: Vec<f32> =
+                (0..4 * n).map(|i| if i % 23 == 5 || i % 7 == 6 { f32::NAN } else { (i * 37 % 5) as f32 }).collect();
+            let (mut out, mut winner, mut grad) = (vec![9.0; n], vec![9.0; n], vec![9.0; 4 * n]);
+            max(&pool, &x, &mut out, &mut winner);
+            let delta: Vec<f32> = (1..=n).map(|i| i as f32).collect();
+            max_back(&pool, &winner, &delta, &mut grad);
+            let mut want = vec![0.0; 4 * n];
+            for i in 0..n {
+                let at = |tap: usize| (i / width * 2 + tap / 2) * 2 * width + i % width * 2 + tap % 2;
+                let won =
+                    (1..4).fold(0, |won, tap| if x[at(tap)] > x[at(won)] || x[at(tap)].is_nan() { tap } else { won });
+                assert_eq!((out[i].to_bits(), winner[i]), (x[at(won)].to_bits(), won as f32), "{width}, place {i}");
+                want[at(won)] = delta[i];
+            }
+            assert_eq!(grad, want, "{width}");
         }
     }
 

@@ -61,13 +61,14 @@ fn largest(range: std::ops::Range<usize>, f: impl Fn(usize) -> usize) -> usize {
     range.fold(0, |most, k| most.max(f(k)))
 }
 
-/// Rows of the tallest tile that leaves registers for `wide` vectors of the right side.
+/// Rows of the tallest tile that leaves registers for `wide` vectors of the right side. Of sixteen registers some are
+/// left free: the compiler, where it runs short, keeps a sum in memory, and each term then waits for the one before.
 fn tallest<A: Simd>(wide: usize) -> usize {
     match (A::REGISTER_COUNT >= 32, wide) {
         (true, 1) => 12,
         (true, _) | (false, 1) => 8,
-        (false, 2) => 6,
-        (false, _) => 4,
+        (false, 2) => 5,
+        (false, _) => 3,
     }
 }
 
@@ -129,8 +130,9 @@ where
                 9..=12 if left >= 12 && most >= 12 => self.tile::<A, 12, N>(a, i, columns, out, stride),
                 7.. if left >= 8 && most >= 8 => self.tile::<A, 8, N>(a, i, columns, out, stride),
                 5.. if left >= 6 && most >= 6 => self.tile::<A, 6, N>(a, i, columns, out, stride),
-                4.. => self.tile::<A, 4, N>(a, i, columns, out, stride),
-                3 => self.tile::<A, 3, N>(a, i, columns, out, stride),
+                5.. if left >= 5 && most >= 5 => self.tile::<A, 5, N>(a, i, columns, out, stride),
+                4.. if most >= 4 => self.tile::<A, 4, N>(a, i, columns, out, stride),
+                3.. => self.tile::<A, 3, N>(a, i, columns, out, stride),
                 2 => self.tile::<A, 2, N>(a, i, columns, out, stride),
                 _ => self.tile::<A, 1, N>(a, i, columns, out, stride),
             };

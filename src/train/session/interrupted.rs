@@ -66,6 +66,8 @@ fn bits(mut s: Session<f32>) -> Vec<u64> {
 }
 
 const STEPS: u64 = 8;
+/// Interruptions of one instruction after which it is let through: how often it looks depends on the machine.
+const OFTEN: usize = 5;
 
 /// Trains some steps, and stops whenever the kernels have looked so often as `looks` says. Which instructions were given
 /// up, and how often it stopped.
@@ -73,10 +75,19 @@ fn interrupted(s: &mut Session<f32>, mut looks: impl FnMut() -> usize) -> (Vec<(
     let (halt, mut torn, mut stops) = (Halt::new(), Vec::new(), 0);
     s.set_halt(halt.clone());
     let flag = halt.flag().expect("a flag");
+    let mut missed = 0;
     while s.steps() < STEPS || !s.at_rest() {
+        let (at, stuck) = (s.next().map(|i| (i.node, i.phase)), missed >= OFTEN);
+        if stuck && s.closing.is_none() {
+            inside(true, || s.advance());
+            missed = 0;
+            continue;
+        }
         // A piece of an evaluation begins anew with all its instructions.
-        flag.raise_after(looks() * if s.closing.is_some() { 50 } else { 1 });
+        let looks = looks() * if s.closing.is_some() { 50 } else { 1 };
+        flag.raise_after(if stuck { usize::MAX / 2 } else { looks });
         let whole = inside(true, || s.try_step());
+        missed = if !whole && s.next().map(|i| (i.node, i.phase)) == at { missed + 1 } else { 0 };
         if !whole {
             stops += 1;
             if let Some(i) = s.next().filter(|_| s.begun) {
