@@ -201,8 +201,10 @@ fn golden_case<S: Precision>(kind: &Kind, case: &Json, tolerance: f64) {
         .unwrap_or_else(|| panic!("{name}: no shape rule gives {:?}", want.shape));
     let given = |w: &WeightSpec| match w.buffer {
         // A case that says nothing of running statistics begins with any.
-        true if case.get(format!("{}_before", w.name)).is_none() => Tensor::filled(w.shape.clone(), S::one()),
-        true => tensor(&case[format!("{}_before", w.name)]),
+        true => {
+            let before = case.get(format!("{}_before", w.name));
+            before.map_or_else(|| Tensor::filled(w.shape.clone(), S::one()), tensor)
+        }
         false => tensor(&case["weights"][w.name]),
     };
     let weights = inferred.weights.iter().map(given).collect();

@@ -69,7 +69,7 @@ pub struct Pass<S> {
 /// Elements of a sum that are added before it is looked whether somebody waits.
 const AT_ONCE: usize = if cfg!(test) { 1 << 14 } else { 1 << 20 };
 
-/// Few enough that moving it costs little; most nodes have no more inputs or weights.
+/// Most nodes have no more inputs or weights, so nothing is allocated.
 type Many<T> = SmallVec<[T; 6]>;
 
 /// As `extend`, which a step of a small network spends more time in than in its numbers. The list is filled where it

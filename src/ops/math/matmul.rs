@@ -1,6 +1,7 @@
 //! The matrix product, plain or for a stack of matrices.
 //!
-//! Shapes: m×k · k×n = m×n, with equal leading axes for stacks; one k×n also serves a whole stack. With δ = ∂L/∂z: ∂L/∂a = δ bᵀ, ∂L/∂b = aᵀ δ.
+//! Shapes: m×k · k×n = m×n, with equal leading axes for stacks; one k×n also serves a whole stack. With δ = ∂L/∂z:
+//! ∂L/∂a = δ bᵀ, ∂L/∂b = aᵀ δ.
 
 use super::mend;
 use super::shared::BINARY;

@@ -130,7 +130,7 @@ where
                 9..=12 if left >= 12 && most >= 12 => self.tile::<A, 12, N>(a, i, columns, out, stride),
                 7.. if left >= 8 && most >= 8 => self.tile::<A, 8, N>(a, i, columns, out, stride),
                 5.. if left >= 6 && most >= 6 => self.tile::<A, 6, N>(a, i, columns, out, stride),
-                5.. if left >= 5 && most >= 5 => self.tile::<A, 5, N>(a, i, columns, out, stride),
+                5.. if most >= 5 => self.tile::<A, 5, N>(a, i, columns, out, stride),
                 4.. if most >= 4 => self.tile::<A, 4, N>(a, i, columns, out, stride),
                 3.. => self.tile::<A, 3, N>(a, i, columns, out, stride),
                 2 => self.tile::<A, 2, N>(a, i, columns, out, stride),
