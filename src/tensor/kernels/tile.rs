@@ -63,7 +63,7 @@ fn largest(range: std::ops::Range<usize>, f: impl Fn(usize) -> usize) -> usize {
 
 /// Rows of the tallest tile that leaves registers for `wide` vectors of the right side. Of sixteen registers some are
 /// left free: the compiler, where it runs short, keeps a sum in memory, and each term then waits for the one before.
-fn tallest<A: Simd>(wide: usize) -> usize {
+const fn tallest<A: Simd>(wide: usize) -> usize {
     match (A::REGISTER_COUNT >= 32, wide) {
         (true, 1) => 12,
         (true, _) | (false, 1) => 8,
@@ -120,21 +120,27 @@ where
         out: &mut [S],
         stride: usize,
     ) {
-        let most = tallest::<A>(N);
         let (mut i, mut left) = (rows.start, rows.len());
         while left > 0 {
-            // Tiles of nearly the same height.
-            let tall = left.div_ceil(left.div_ceil(most));
+            // Tiles of nearly the same height. Those that are never taken are not compiled: each takes long.
+            let tall = left.div_ceil(left.div_ceil(tallest::<A>(N)));
             let out = &mut out[i * stride..];
-            let done = match tall {
-                9..=12 if left >= 12 && most >= 12 => self.tile::<A, 12, N>(a, i, columns, out, stride),
-                7.. if left >= 8 && most >= 8 => self.tile::<A, 8, N>(a, i, columns, out, stride),
-                5.. if left >= 6 && most >= 6 => self.tile::<A, 6, N>(a, i, columns, out, stride),
-                5.. if most >= 5 => self.tile::<A, 5, N>(a, i, columns, out, stride),
-                4.. if most >= 4 => self.tile::<A, 4, N>(a, i, columns, out, stride),
-                3.. => self.tile::<A, 3, N>(a, i, columns, out, stride),
-                2 => self.tile::<A, 2, N>(a, i, columns, out, stride),
-                _ => self.tile::<A, 1, N>(a, i, columns, out, stride),
+            let done = if const { tallest::<A>(N) >= 12 } && tall > 8 && left >= 12 {
+                self.tile::<A, 12, N>(a, i, columns, out, stride)
+            } else if const { tallest::<A>(N) >= 8 } && tall > 6 && left >= 8 {
+                self.tile::<A, 8, N>(a, i, columns, out, stride)
+            } else if const { tallest::<A>(N) >= 6 } && tall > 4 && left >= 6 {
+                self.tile::<A, 6, N>(a, i, columns, out, stride)
+            } else if const { tallest::<A>(N) >= 5 } && tall > 4 {
+                self.tile::<A, 5, N>(a, i, columns, out, stride)
+            } else if const { tallest::<A>(N) >= 4 } && tall > 3 {
+                self.tile::<A, 4, N>(a, i, columns, out, stride)
+            } else if tall > 2 {
+                self.tile::<A, 3, N>(a, i, columns, out, stride)
+            } else if tall == 2 {
+                self.tile::<A, 2, N>(a, i, columns, out, stride)
+            } else {
+                self.tile::<A, 1, N>(a, i, columns, out, stride)
             };
             (i, left) = (i + done, left - done);
         }
@@ -161,17 +167,14 @@ where
         let spare = if whole { None } else { Some(spare.write([[[S::zero(); LONGEST]; N]; M])) };
         let spare = spare.map_or(&mut [][..], |s| s.as_flattened_mut().as_flattened_mut());
         if !whole && matches!(self.start, Start::Kept) {
-            for (r, spare) in spare.chunks_exact_mut(N * LONGEST).enumerate() {
-                for (spare, c) in spare.chunks_exact_mut(LONGEST).zip(&columns) {
-                    spare[..c.len].copy_from_slice(&out[r * stride + c.to..][..c.len]);
-                }
-            }
+            fill_tile(&columns, out, stride, spare);
         }
-        let (to, pitch, at) = if whole {
-            (&mut *out, stride, columns.map(|c| c.to))
-        } else {
-            (&mut *spare, N * LONGEST, std::array::from_fn(|j| j * LONGEST))
-        };
+        let (to, pitch) = if whole { (&mut *out, stride) } else { (&mut *spare, N * LONGEST) };
+        let (mut at, mut columns_at) = ([0; N], [0; N]);
+        for j in 0..N {
+            at[j] = if whole { columns[j].to } else { j * LONGEST };
+            columns_at[j] = columns[j].at;
+        }
         let last = (M - 1) * pitch + at.iter().max().unwrap_or(&0);
         assert!(last + width <= to.len(), "every vector has its place");
         let place = |r: usize, j: usize| r * pitch + at[j]..r * pitch + at[j] + width;
@@ -192,19 +195,24 @@ where
                     sums[r] = [S::splat(a, x[r]); N];
                 }
             }
-            Start::Places(x) => sums = [columns.map(|c| part::<A, S>(&x[c.to..][..c.len])); M],
+            Start::Places(x) => {
+                for j in 0..N {
+                    let start = part::<A, S>(&x[columns[j].to..][..columns[j].len]);
+                    for r in 0..M {
+                        sums[r][j] = start;
+                    }
+                }
+            }
         }
-        let sums = self.add_terms(a, rows, columns.map(|c| c.at), sums);
+        let sums = self.add_terms(a, rows, columns_at, sums);
         for r in 0..M {
             for j in 0..N {
                 // SAFETY: the farthest vector was found inside.
                 S::store::<A>(sums[r][j], unsafe { to.get_unchecked_mut(place(r, j)) });
             }
         }
-        for (r, spare) in spare.chunks_exact(N * LONGEST).enumerate() {
-            for (spare, c) in spare.chunks_exact(LONGEST).zip(&columns) {
-                out[r * stride + c.to..][..c.len].copy_from_slice(&spare[..c.len]);
-            }
+        if !whole {
+            empty_tile(&columns, spare, out, stride);
         }
         M
     }
@@ -222,8 +230,12 @@ where
         let width = S::width::<A>();
         for k in 0..self.terms {
             let (along, down) = ((self.along)(k), (self.down)(k));
-            // SAFETY: `run` has found the largest position below a vector's length from the end.
-            let right = columns.map(|c| S::load::<A>(unsafe { self.right.get_unchecked(c + down..c + down + width) }));
+            let mut right = [S::splat(a, S::zero()); N];
+            for j in 0..N {
+                let at = columns[j] + down;
+                // SAFETY: `run` has found the largest position below a vector's length from the end.
+                right[j] = S::load::<A>(unsafe { self.right.get_unchecked(at..at + width) });
+            }
             for r in 0..M {
                 // SAFETY: `run` has found the largest position to be inside; those of the closures depend on k only.
                 let left = S::splat(a, unsafe { *rows[r].get_unchecked(along) });
@@ -233,6 +245,24 @@ where
             }
         }
         sums
+    }
+}
+
+/// Copies what is wanted of each vector of `out` to the rows of a tile of full vectors.
+fn fill_tile<S: Scalar>(columns: &[Column], out: &[S], stride: usize, tile: &mut [S]) {
+    for (r, row) in tile.chunks_exact_mut(columns.len() * LONGEST).enumerate() {
+        for (tile, c) in row.chunks_exact_mut(LONGEST).zip(columns) {
+            tile[..c.len].copy_from_slice(&out[r * stride + c.to..][..c.len]);
+        }
+    }
+}
+
+/// Copies it back.
+fn empty_tile<S: Scalar>(columns: &[Column], tile: &[S], out: &mut [S], stride: usize) {
+    for (r, row) in tile.chunks_exact(columns.len() * LONGEST).enumerate() {
+        for (tile, c) in row.chunks_exact(LONGEST).zip(columns) {
+            out[r * stride + c.to..][..c.len].copy_from_slice(&tile[..c.len]);
+        }
     }
 }
 
