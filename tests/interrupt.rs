@@ -192,6 +192,18 @@ fn drawn() -> impl FnMut() -> f64 {
     }
 }
 
+/// Steps, and tells how long the batch took, the node of the longest instruction, and its seconds.
+fn timed(s: &mut Session<f32>) -> (Duration, NodeId, f64) {
+    let mut profile = Profile::default();
+    let timer = Instant::now();
+    inside(true, || s.step_timed(&mut profile));
+    let batch = timer.elapsed();
+    let cost = |node: &Spent| node.forward.max(node.backward);
+    let longest = profile.nodes.iter().max_by(|a, b| cost(a.1).total_cmp(&cost(b.1)));
+    let (node, longest) = longest.map(|(id, spent)| (*id, cost(spent))).expect("nodes");
+    (batch, node, longest)
+}
+
 /// The weights, running statistics and losses of a run.
 type Bits = (WeightMap, Vec<u64>);
 
@@ -212,15 +224,14 @@ fn exported(worker: &Worker) -> Bits {
 #[test]
 fn a_command_is_obeyed_in_the_midst_of_an_instruction_and_the_run_goes_on_with_the_same_bits() {
     let _alone = alone();
-    let of = huge(128);
-    let mut whole = Session::<f32>::new(of.0.clone(), Some(of.1.clone()), of.2.clone()).expect("it can run");
-    let mut profile = Profile::default();
-    let timer = Instant::now();
-    inside(true, || whole.step_timed(&mut profile));
-    let batch = timer.elapsed();
-    let cost = |node: &Spent| node.forward.max(node.backward);
-    let longest = profile.nodes.iter().max_by(|a, b| cost(a.1).total_cmp(&cost(b.1)));
-    let (node, longest) = longest.map(|(id, spent)| (*id, cost(spent))).expect("nodes");
+    let new = |of: &(Arc<Graph>, Arc<Dataset>, TrainConfig)| {
+        Session::<f32>::new(of.0.clone(), Some(of.1.clone()), of.2.clone()).expect("it can run")
+    };
+    // So many pictures that an instruction takes most of a second on any machine.
+    let (_, _, some) = timed(&mut new(&huge(8)));
+    let of = huge((8.0 * 0.7 / some).clamp(8.0, 1024.0) as usize);
+    let mut whole = new(&of);
+    let (batch, node, longest) = timed(&mut whole);
     assert!(longest > 0.25, "an instruction takes {longest} s, which is too short to tell anything");
 
     let worker = worker(&of);
