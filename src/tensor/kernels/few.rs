@@ -110,20 +110,15 @@ impl<S: Scalar> Shifted<'_, S> {
         assert!(farthest <= source.len() && M * long <= rows.len(), "every place of every tap is there");
         for first in (0..ACROSS).step_by(S::width::<A>()) {
             // Sums of two taps at once, where there are registers for them.
-            let paired = if M <= 6 || A::REGISTER_COUNT >= 32 { taps.len() / 2 * 2 } else { 0 };
-            let (pairs, singles) = taps.split_at(paired);
-            let (of_pairs, of_singles) = sums.split_at_mut(paired * M * ACROSS);
-            for (taps, sums) in pairs.chunks_exact(2).zip(of_pairs.chunks_exact_mut(2 * M * ACROSS)) {
+            let together = if M <= 6 || A::REGISTER_COUNT >= 32 { 2 } else { 1 };
+            for (taps, sums) in taps.chunks(together).zip(sums.chunks_mut(together * M * ACROSS)) {
                 if stopped() {
                     return;
                 }
-                add::<S, A, M, 2>(a, source, [taps[0], taps[1]], rows, long, first, sums);
-            }
-            for (tap, sums) in singles.iter().zip(of_singles.chunks_exact_mut(M * ACROSS)) {
-                if stopped() {
-                    return;
+                match *taps {
+                    [x, y] => add::<S, A, M, 2>(a, source, [x, y], rows, long, first, sums),
+                    _ => add::<S, A, M, 1>(a, source, [taps[0]], rows, long, first, sums),
                 }
-                add::<S, A, M, 1>(a, source, [*tap], rows, long, first, sums);
             }
         }
     }
