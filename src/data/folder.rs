@@ -2,7 +2,7 @@
 
 use crate::data::build::{Raw, Target, place};
 use crate::data::idx::MOST_INFLATED;
-use crate::data::store::{Bytes, IN_MEMORY, Kind, Store};
+use crate::data::store::{Gathered, IN_MEMORY, Kind, Store};
 use crate::data::{Channels, DataError, Folder, Labels};
 use image::imageops::{FilterType, resize};
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits};
@@ -15,11 +15,18 @@ const MOST_SIDE: usize = 2048;
 const MOST_READ: u32 = 16_384;
 /// Memory for decoding one picture, in bytes.
 const MOST_DECODED: u64 = 256 << 20;
+/// Bytes of pixels of the pictures that are decoded together.
+const TOGETHER: usize = 64 << 20;
 /// Pictures that are named when they cannot be read.
 const NAMED: usize = 20;
 
 impl Folder {
     pub(super) fn raw(&self, base: &Path) -> Result<Raw, DataError> {
+        self.raw_within(base, IN_MEMORY)
+    }
+
+    /// The pictures, in memory if they take at most `most` bytes.
+    fn raw_within(&self, base: &Path, most: u64) -> Result<Raw, DataError> {
         let root = place(&self.path, base, "a folder of pictures")?;
         let (w, h) = (self.width, self.height);
         if ![w, h].iter().all(|n| (1..=MOST_SIDE).contains(n)) {
@@ -45,31 +52,26 @@ impl Folder {
             )));
         }
         let each = channels * w * h;
-        if (files.len() * each) as u64 > IN_MEMORY {
-            return Err(DataError::new(format!(
-                "{} pictures of {channels}×{h}×{w} take {} MiB; choose a smaller size",
-                files.len(),
-                (files.len() * each) >> 20
-            )));
-        }
-        let pixels: Vec<_> = files.par_iter().map(|(_, path)| self.pixels(path)).collect();
-        let mut bytes = Vec::new();
+        let mut bytes = Gathered::within(most);
         let (mut of, mut names, mut broken, mut last) = (Vec::new(), Vec::new(), 0, None);
-        for ((class, path), pixels) in files.iter().zip(pixels) {
-            match pixels {
-                Ok(pixels) => {
-                    bytes.extend(pixels);
-                    // A class of which nothing could be read is none.
-                    if last != Some(*class) {
-                        last = Some(*class);
-                        names.push(short(&folders[*class], &root));
+        for some in files.chunks((TOGETHER / each).max(1)) {
+            let pixels: Vec<_> = some.par_iter().map(|(_, path)| self.pixels(path)).collect();
+            for ((class, path), pixels) in some.iter().zip(pixels) {
+                match pixels {
+                    Ok(pixels) => {
+                        bytes.push(&pixels)?;
+                        // A class of which nothing could be read is none.
+                        if last != Some(*class) {
+                            last = Some(*class);
+                            names.push(short(&folders[*class], &root));
+                        }
+                        of.push(names.len() - 1);
                     }
-                    of.push(names.len() - 1);
-                }
-                Err(why) => {
-                    broken += 1;
-                    if broken <= NAMED {
-                        warnings.push(format!("{} cannot be read: {why}", short(path, &root)));
+                    Err(why) => {
+                        broken += 1;
+                        if broken <= NAMED {
+                            warnings.push(format!("{} cannot be read: {why}", short(path, &root)));
+                        }
                     }
                 }
             }
@@ -86,7 +88,7 @@ impl Folder {
             )));
         }
         let dims = [channels, h, w];
-        let store = Store::Raw { bytes: Bytes::Memory(bytes), kind: Kind::U8, by: 255.0 };
+        let store = Store::Raw { bytes: bytes.bytes(), kind: Kind::U8, by: 255.0 };
         let target = Target::Classes { names, of, auto: Labels::Index };
         Ok(Raw { warnings, picture: Some(dims), ..Raw::new(dims.to_vec(), store, target) })
     }
@@ -135,4 +137,36 @@ fn is_picture(path: &Path) -> bool {
 
 fn short(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, RgbImage};
+
+    #[test]
+    fn pictures_too_many_for_memory_have_the_same_pixels() {
+        let root = tempfile::tempdir().unwrap();
+        for (class, name) in ["a", "b"].iter().enumerate() {
+            std::fs::create_dir(root.path().join(name)).unwrap();
+            for k in 0..5u8 {
+                let picture = RgbImage::from_fn(6, 4, |x, y| [x as u8 * 40, y as u8 * 60, k * 10 + class as u8].into());
+                let path = root.path().join(name).join(format!("{k}.png"));
+                picture.save_with_format(path, ImageFormat::Png).unwrap();
+            }
+        }
+        std::fs::write(root.path().join("b/3.png"), b"no picture").unwrap();
+        let folder = Folder { path: root.path().to_owned(), width: 6, height: 4, channels: Channels::Rgb };
+        let read = |most| {
+            let raw = folder.raw_within(Path::new("."), most).unwrap();
+            let mut all = vec![0.0f64; raw.features.len()];
+            raw.features.read(0, &mut all, |_, x| x);
+            let Target::Classes { of, .. } = raw.target else { panic!("classes") };
+            (all, of, raw.warnings)
+        };
+        let (pixels, of, warnings) = read(IN_MEMORY);
+        assert_eq!((pixels.len(), of.len(), warnings.len()), (9 * 72, 9, 1));
+        assert!((pixels[1] - 40.0 / 255.0).abs() < 1e-12);
+        assert_eq!(read(100), (pixels, of, warnings));
+    }
 }

@@ -182,12 +182,6 @@ fn open(path: &Path, rank: usize, most: u64) -> Result<(Bytes, [usize; 3]), Data
             &axes[..rank]
         )));
     };
-    if zipped && needed > most {
-        return Err(DataError::new(format!(
-            "{name} holds {} MiB; unpack it, so that it can be read in parts",
-            needed >> 20
-        )));
-    }
     let surplus =
         || DataError::new(format!("{name} is damaged: it is longer than the {needed} bytes its head tells of"));
     if !zipped {
@@ -196,8 +190,7 @@ fn open(path: &Path, rank: usize, most: u64) -> Result<(Bytes, [usize; 3]), Data
         }
         return Ok((Bytes::of_file(path, head.len() as u64, needed as usize, most)?, axes));
     }
-    let mut bytes = Vec::new();
-    reader.by_ref().take(needed).read_to_end(&mut bytes).map_err(broken)?;
+    let bytes = Bytes::of_reader(&mut reader, needed, most, broken)?;
     if (bytes.len() as u64) < needed {
         return Err(DataError::new(format!("{name} is cut off: it has {} of {needed} bytes", bytes.len())));
     }
@@ -205,7 +198,7 @@ fn open(path: &Path, rank: usize, most: u64) -> Result<(Bytes, [usize; 3]), Data
     if reader.read(&mut [0]).map_err(broken)? > 0 {
         return Err(surplus());
     }
-    Ok((Bytes::Memory(bytes), axes))
+    Ok((bytes, axes))
 }
 
 fn check_magic(head: &[u8], rank: usize, name: &str) -> Result<(), DataError> {

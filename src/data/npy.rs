@@ -155,20 +155,11 @@ fn open(path: &Path, name: Option<&str>, usual: &[&str], most: u64) -> Result<Ar
     if needed > size.saturating_mul(MOST_INFLATED) {
         return Err(length(&shown, size, needed));
     }
-    if needed > IN_MEMORY {
-        return Err(DataError::new(format!(
-            "{shown} holds {} MiB; save it as npy, so that it can be read in parts",
-            needed >> 20
-        )));
-    }
-    let mut bytes = Vec::new();
-    entry.by_ref().take(needed).read_to_end(&mut bytes).map_err(|e| damaged(&e))?;
+    let bytes = Bytes::of_reader(&mut entry, needed, most, |e| damaged(&e))?;
     // Reading on to the end also compares the checksum.
     let more = std::io::copy(&mut entry, &mut std::io::sink()).map_err(|e| damaged(&e))?;
-    if bytes.len() as u64 + more != needed {
-        return Err(length(&shown, bytes.len() as u64 + more, needed));
-    }
-    Ok(Array { name: shown, kind, shape, bytes: Bytes::Memory(bytes) })
+    let there = bytes.len() as u64 + more;
+    if there == needed { Ok(Array { name: shown, kind, shape, bytes }) } else { Err(length(&shown, there, needed)) }
 }
 
 fn length(name: &str, there: u64, needed: u64) -> DataError {

@@ -3,11 +3,11 @@
 use crate::data::DataError;
 use crate::tensor::Scalar;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// Bytes of one file that are kept in memory; more are read batch by batch.
+/// Bytes of one source that are kept in memory; more are read batch by batch.
 pub(super) const IN_MEMORY: u64 = 1 << 30;
 
 /// How an element is written, little-endian.
@@ -59,7 +59,28 @@ impl Bytes {
         Ok(Bytes::Memory(bytes))
     }
 
-    fn len(&self) -> usize {
+    /// Up to `len` bytes of a reader, unpacked into a file without a name if they are more than `most`. `broken` says what
+    /// a failure to read means.
+    pub fn of_reader(
+        reader: &mut dyn Read,
+        len: u64,
+        most: u64,
+        broken: impl Fn(std::io::Error) -> DataError,
+    ) -> Result<Self, DataError> {
+        let (mut all, mut left, mut some) = (Gathered::within(most), len, Vec::new());
+        while left > 0 {
+            some.clear();
+            reader.take(left.min(PIECE)).read_to_end(&mut some).map_err(&broken)?;
+            if some.is_empty() {
+                break;
+            }
+            all.push(&some)?;
+            left -= some.len() as u64;
+        }
+        Ok(all.bytes())
+    }
+
+    pub fn len(&self) -> usize {
         match self {
             Bytes::Memory(bytes) => bytes.len(),
             Bytes::File { len, .. } => *len,
@@ -79,6 +100,68 @@ impl Bytes {
             }
         }
     }
+}
+
+/// Bytes that are unpacked at a time.
+const PIECE: u64 = 1 << 20;
+
+/// Bytes that come one after the other: in memory up to a limit, and beyond it in a file without a name, which is gone
+/// when nobody reads it any more.
+pub(super) struct Gathered {
+    memory: Vec<u8>,
+    file: Option<File>,
+    len: usize,
+    most: u64,
+}
+
+impl Gathered {
+    /// Nothing yet; up to `most` bytes will be kept in memory.
+    pub fn within(most: u64) -> Self {
+        Gathered { memory: Vec::new(), file: None, len: 0, most }
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// If the file cannot be written, as when the disk is full.
+    pub fn push(&mut self, more: &[u8]) -> Result<(), DataError> {
+        self.len += more.len();
+        if self.file.is_none() && self.len as u64 <= self.most {
+            self.memory.extend_from_slice(more);
+            return Ok(());
+        }
+        let folder = roomy();
+        let written = match &mut self.file {
+            Some(file) => file.write_all(more),
+            None => tempfile::tempfile_in(&folder).and_then(|file| {
+                let file = self.file.insert(file);
+                file.write_all(&std::mem::take(&mut self.memory))?;
+                file.write_all(more)
+            }),
+        };
+        written.map_err(|e| {
+            DataError::new(format!(
+                "the samples are too many for memory, and {} has no room for a file with {} MiB of them ({e}); make room \
+                 there, or set TMPDIR to a folder that has it",
+                folder.display(),
+                self.len.div_ceil(1 << 20)
+            ))
+        })
+    }
+
+    /// What was gathered.
+    pub fn bytes(self) -> Bytes {
+        match self.file {
+            Some(file) => Bytes::File { file: Arc::new(Mutex::new((file, Vec::new()))), offset: 0, len: self.len },
+            None => Bytes::Memory(self.memory),
+        }
+    }
+}
+
+/// A folder for large temporary files: many systems keep the usual one in memory.
+fn roomy() -> PathBuf {
+    let var = Path::new("/var/tmp");
+    if std::env::var_os("TMPDIR").is_none() && var.is_dir() { var.to_owned() } else { std::env::temp_dir() }
 }
 
 /// The features of all samples, row-major, before scaling.
@@ -169,6 +252,23 @@ mod tests {
                 assert_eq!(a[0], f64::from(bytes[19]) / 3.0);
             }
         }
+    }
+
+    #[test]
+    fn what_is_too_large_for_memory_is_read_from_a_file_without_a_name() {
+        let all: Vec<u8> = (0..3 << 20).map(|i| (i * 7 % 251) as u8).collect();
+        let broken = |e: std::io::Error| DataError::new(e.to_string());
+        for (len, most) in [(all.len() as u64, 1 << 20), (all.len() as u64, 3 << 20), ((2 << 20) + 5, 0)] {
+            let bytes = Bytes::of_reader(&mut &all[..], len, most, broken).unwrap();
+            assert_eq!(matches!(bytes, Bytes::File { .. }), len > most);
+            assert_eq!(bytes.len() as u64, len);
+            for (start, n) in [(0, 10), (1_048_570, 20), (len as usize - 3, 3)] {
+                assert!(bytes.with(start, n, |b| b == &all[start..start + n]).unwrap());
+            }
+            assert!(bytes.with(len as usize - 3, 4, |_| ()).is_none(), "there is no more");
+        }
+        let short = Bytes::of_reader(&mut &all[..10], 20, 5, broken).unwrap();
+        assert_eq!(short.len(), 10);
     }
 
     #[test]
