@@ -2,33 +2,48 @@
 
 use crate::cli::figures::{evaluated, figures};
 use crate::train::Session;
-use anyhow::{Context, Result};
-use std::path::PathBuf;
+use anyhow::{Context, Result, ensure};
+use csv::StringRecord;
+use std::path::{Path, PathBuf};
 
 /// The CSV of every epoch.
 pub struct Log {
     path: PathBuf,
     writer: csv::Writer<std::fs::File>,
-    heading: bool,
+    /// Whether no epoch has ended yet.
+    new: bool,
+    /// The heading of a log that goes on.
+    heading: Option<StringRecord>,
 }
 
 impl Log {
-    /// A new file; one that is there is replaced.
-    pub fn create(path: PathBuf) -> Result<Self> {
-        let writer = csv::Writer::from_path(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Log { path, writer, heading: true })
+    /// The log of a run that stands at `epoch`. Of a log that is there, rows up to this epoch stay; any other file is
+    /// replaced.
+    pub fn create(path: PathBuf, epoch: usize) -> Result<Self> {
+        let kept = if epoch > 0 { rows(&path, epoch) } else { Vec::new() };
+        let fail = || format!("{} cannot be written", path.display());
+        let mut writer = csv::Writer::from_path(&path).with_context(fail)?;
+        kept.iter().try_for_each(|row| writer.write_record(row)).with_context(fail)?;
+        writer.flush().with_context(fail)?;
+        Ok(Log { path, writer, new: true, heading: kept.into_iter().next() })
     }
 
     /// A row for the epoch that has just ended.
     pub fn epoch(&mut self, session: &mut Session<f32>) -> Result<()> {
         let parts = evaluated(session, &|| true).unwrap_or_default();
-        if std::mem::take(&mut self.heading) {
+        if std::mem::take(&mut self.new) {
             let mut row = vec!["epoch".to_owned()];
             for (name, report) in &parts {
                 row.push(format!("{name}_loss"));
                 row.extend(figures(&report.metrics).0.iter().map(|f| format!("{name}_{}", column(f))));
             }
-            self.writer.write_record(row)?;
+            match &self.heading {
+                Some(there) => {
+                    let path = self.path.display();
+                    ensure!(*there == row, "{path} has other columns than this run; choose another file for --log");
+                }
+                None => self.writer.write_record(row)?,
+            }
         }
         let mut row = vec![session.epoch().to_string()];
         for (_, report) in parts {
@@ -42,6 +57,18 @@ impl Log {
     pub fn finish(mut self) -> Result<()> {
         self.writer.flush().with_context(|| format!("{} cannot be written", self.path.display()))
     }
+}
+
+/// The heading of a log and its rows up to an epoch; none if there is no log.
+fn rows(path: &Path, epoch: usize) -> Vec<StringRecord> {
+    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_path(path);
+    let mut rows = reader.into_iter().flat_map(csv::Reader::into_records).map_while(Result::ok);
+    let Some(columns) = rows.next().filter(|heading| heading.get(0) == Some("epoch")) else { return Vec::new() };
+    let earlier = |row: &StringRecord| {
+        let at = row.get(0).and_then(|e| e.parse::<usize>().ok());
+        row.len() == columns.len() && at.is_some_and(|at| at <= epoch)
+    };
+    std::iter::once(columns.clone()).chain(rows.filter(earlier)).collect()
 }
 
 /// A figure's name as a column: letters, digits and underscores.

@@ -93,7 +93,7 @@ pub struct Args {
     /// Write the trained project here.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Write losses and metrics of every epoch here, as CSV.
+    /// Write losses and metrics of every epoch here, as CSV. The log of a saved run that goes on is continued.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// Write the whole confusion matrix, even if there are many classes.
@@ -154,7 +154,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut document = loaded.project.document;
     document.train.stop = own;
     let output = args.out.as_ref().map(|path| Output::new(path, document)).transpose()?;
-    let mut log = args.log.as_ref().map(|path| Log::create(path.clone())).transpose()?;
+    let mut log = args.log.as_ref().map(|path| Log::create(path.clone(), began.epoch)).transpose()?;
     let asked = Interrupt::listen();
     let end = train(&mut session, epochs, stop.seconds, log.as_mut(), &asked)?;
     if let Some(log) = log {

@@ -52,6 +52,32 @@ fn a_file_that_cannot_be_written_is_noticed_before_training() {
     assert!(!shell.path("nowhere").exists());
 }
 
+#[test]
+fn the_log_of_a_run_that_goes_on_is_continued() {
+    let shell = Shell::new();
+    let epochs = || -> Vec<usize> {
+        let text = shell.text("l.csv");
+        text.lines().skip(1).map(|l| l.split(',').next().and_then(|e| e.parse().ok()).expect("an epoch")).collect()
+    };
+    shell.ok("train iris.ron --epochs 5 --out whole.ron --log l.csv");
+    let whole = shell.text("l.csv");
+    shell.ok("train iris.ron --epochs 3 --out a.ron --log l.csv");
+    assert_eq!(epochs(), [1, 2, 3], "a new run has a new log");
+    shell.ok("train a.ron --epochs 2 --out b.ron --log l.csv");
+    assert_eq!(shell.text("l.csv"), whole);
+    // Once more from epoch 3: what came after it is another run's.
+    shell.write("l.csv", &format!("{whole}6,0.1"));
+    shell.ok("train a.ron --epochs 1 --log l.csv");
+    assert_eq!(epochs(), [1, 2, 3, 4]);
+    shell.write("l.csv", "epoch,loss\n1,0.5\n9,0.1\n");
+    shell.fails(
+        "train a.ron --epochs 1 --log l.csv",
+        1,
+        &["l.csv has other columns than this run; choose another file"],
+    );
+    assert_eq!(shell.text("l.csv"), "epoch,loss\n1,0.5\n");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_writes_the_run_and_it_goes_on_with_the_same_bits() {
