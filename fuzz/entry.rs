@@ -1,4 +1,4 @@
-//! What the fuzz targets and `tests/fuzz_smoke.rs` do with bytes from anywhere: nothing may panic, and what is
+//! What the fuzz targets and `tests/suite/fuzz_smoke.rs` do with bytes from anywhere: nothing may panic, and what is
 //! accepted must hold together.
 
 use chainrule::data::{Csv, DataConfig, Labels, Source, parse_formula};

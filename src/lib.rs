@@ -24,7 +24,7 @@
 //! rooms before it; rooms in one brace do not see each other, but `train` sees both `engine` and `data`.
 //!
 //! # Walls
-//! Kept by `tests/architecture.rs`:
+//! Kept by `tests/suite/architecture.rs`:
 //! - egui, eframe, egui_plot only in `ui`: the engine serves the command line without a window.
 //! - rayon only in `tensor::kernels`, `engine` and `data`: one place to reason about determinism.
 //! - petgraph only in `graph`: its indices are reused, so they are nobody's identity; [`graph::NodeId`] is.

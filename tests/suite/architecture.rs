@@ -131,6 +131,27 @@ fn a_file_fits_in_the_head() {
 }
 
 #[test]
+fn no_file_of_tests_is_left_out() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let text = |path: &Path| std::fs::read_to_string(path).expect("a file of tests");
+    let main = text(&root.join("main.rs"));
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 20, "the tests were found");
+    for path in files.iter().filter(|p| !p.ends_with("main.rs")) {
+        let (folder, name) = (path.parent().expect("a folder"), path.file_stem().expect("a name").to_string_lossy());
+        let named = match folder == root {
+            true => main.contains(&format!("mod {name};")),
+            false => {
+                let below = format!("\"{}/{name}.rs\"]", folder.file_name().expect("a name").to_string_lossy());
+                files.iter().filter(|p| p.parent() == Some(&*root)).any(|p| text(p).contains(&below))
+            }
+        };
+        assert!(named, "no file declares {}, so its tests do not run", path.display());
+    }
+}
+
+#[test]
 fn there_is_one_version_of_egui() {
     let lock = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).expect("a lock file");
     for name in ["egui", "epaint", "emath", "eframe"] {

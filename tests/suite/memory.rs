@@ -12,8 +12,6 @@ use std::sync::Arc;
 
 #[path = "memory/layout.rs"]
 mod layout;
-#[path = "support/net.rs"]
-mod net;
 #[path = "memory/runs.rs"]
 mod runs;
 

@@ -1,6 +1,7 @@
 //! Why a gradient is zero, small or huge: every cause is made on purpose and must be named, and the numbers of the paths
 //! add up to the gradient.
 
+use crate::net::net;
 use chainrule::engine::PATIENT;
 use chainrule::graph::{Edit, NodeId, Tuning};
 use chainrule::ops::{Inputs, Kind, Role, Value, catalogue::CATALOGUE};
@@ -9,10 +10,6 @@ use chainrule::train::{Cause, Session, Subject, TrainConfig, Verdict, Why};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::net;
-
-#[path = "support/net.rs"]
-mod support;
 
 fn fill(s: &mut Session<f32>, node: NodeId, name: &str, value: impl Fn(usize) -> f64) {
     let k = s.weights().find(node, name).expect("the weight");

@@ -1,5 +1,6 @@
 //! Whether gradients are certified, where a bad value was born, why a gradient is zero, and what ails a network.
 
+use crate::net::net;
 use chainrule::engine::Phase;
 use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
 use chainrule::ops::{Params, Value};
@@ -10,10 +11,6 @@ use chainrule::train::{
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::net;
-
-#[path = "support/net.rs"]
-mod support;
 
 fn document(name: &str) -> Document {
     project::load(Path::new(&format!("projects/{name}.ron"))).expect("it ships").document

@@ -570,7 +570,7 @@ fn lenet_learns_digits_from_idx_files() {
     let f = folder();
     drawn(&f, 500);
     // The project names the files and how they are split.
-    let d = chainrule::project::parse(include_str!("fixtures/lenet_idx.ron")).expect("it reads").document;
+    let d = chainrule::project::parse(include_str!("../fixtures/lenet_idx.ron")).expect("it reads").document;
     let data = d.data.load(f.path()).expect("it loads").expect("samples");
     assert_eq!(data.feature_shape.to_string(), "B×1×28×28");
     let mut session = Session::<f32>::new(Arc::new(d.graph), Some(Arc::new(data)), d.train).expect("it can run");

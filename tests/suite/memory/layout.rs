@@ -1,8 +1,8 @@
 //! Where a plan that uses places again puts its numbers: never two at one place at a time, and never is a number read that
 //! is gone.
 
+use super::shipped;
 use crate::net::{Net, net};
-use crate::shipped;
 use chainrule::engine::{Keep, Pass, Plan, Update, Weights};
 use chainrule::graph::{Edit, Graph, Inference, NodeId, Tuning};
 use chainrule::ops::{Mode, Value};

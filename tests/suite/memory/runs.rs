@@ -1,6 +1,7 @@
 //! A run that nobody looks into gives the same numbers as one that is watched.
 
-use crate::{net, shipped};
+use super::shipped;
+use crate::net;
 use chainrule::data::Dataset;
 use chainrule::engine::Phase;
 use chainrule::ops::Value;
@@ -56,7 +57,7 @@ fn weights_losses_metrics_and_health_of_shipped_projects_are_the_same_without_ey
 #[test]
 fn the_same_on_any_number_of_threads_with_batch_normalisation_dropout_and_a_short_last_batch() {
     let mlp = std::fs::read_to_string("projects/digits.ron").expect("it ships");
-    let cnn = include_str!("../fixtures/cnn.ron").replace("Int(3)", "Int(12)");
+    let cnn = include_str!("../../fixtures/cnn.ron").replace("Int(3)", "Int(12)");
     for text in [mlp, cnn] {
         let d = parse(&text).expect("it reads").document;
         let data = Arc::new(d.data.load(Path::new(".")).expect("data").expect("a set"));

@@ -209,7 +209,7 @@ fn whole_runs_agree_with_pytorch() {
 
 #[test]
 fn lbfgs_evaluates_the_loss_where_pytorch_does() {
-    let text = include_str!("fixtures/golden/lbfgs.json");
+    let text = include_str!("../fixtures/golden/lbfgs.json");
     let golden: Json = serde_json::from_str(text).expect("JSON");
     let runs = golden["runs"].as_array().expect("runs");
     assert_eq!(runs.len(), 8, "with and without line search, short and long histories");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A convolutional network with batch normalisation and dropout on the digits.
-const CNN: &str = include_str!("fixtures/cnn.ron");
+const CNN: &str = include_str!("../fixtures/cnn.ron");
 
 /// The project `name` with optimiser `rule`; batches are the whole train part for an optimiser that needs it.
 fn project(name: &str, rule: &'static Rule) -> Project {

@@ -147,7 +147,7 @@ fn computing() -> impl Iterator<Item = &'static Kind> {
 // ---- PyTorch's numbers
 
 fn golden_cases() -> Vec<Json> {
-    let files = [include_str!("fixtures/golden/ops.json"), include_str!("fixtures/golden/ops_more.json")];
+    let files = [include_str!("../fixtures/golden/ops.json"), include_str!("../fixtures/golden/ops_more.json")];
     files.iter().flat_map(|text| serde_json::from_str::<Vec<Json>>(text).expect("the fixture is JSON")).collect()
 }
 

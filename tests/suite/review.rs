@@ -1,5 +1,6 @@
 //! What is wrong between a graph, its data and its settings is said before training, and with the right advice.
 
+use crate::net::{Net, net};
 use chainrule::data::{DataConfig, Dataset, Source, Table};
 use chainrule::engine::{Joined, PATIENT, Phase};
 use chainrule::graph::{Edit, Graph, Severity, Tuning};
@@ -13,10 +14,6 @@ use chainrule::train::{
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use support::{Net, net};
-
-#[path = "support/net.rs"]
-mod support;
 
 fn document(name: &str, change: impl Fn(String) -> String) -> (Document, Option<Arc<Dataset>>) {
     let text = std::fs::read_to_string(format!("projects/{name}.ron")).expect("it ships");

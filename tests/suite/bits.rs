@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The document with batches so large, and layers so wide, that work is split between threads.
 fn documents() -> [(Document, Arc<Dataset>); 2] {
     let mlp = std::fs::read_to_string("projects/digits.ron").expect("it ships");
-    let cnn = include_str!("fixtures/cnn.ron").replace("Int(3)", "Int(12)");
+    let cnn = include_str!("../fixtures/cnn.ron").replace("Int(3)", "Int(12)");
     [mlp, cnn].map(|text| {
         let d = parse(&text).expect("it reads").document;
         let data = d.data.load(Path::new(".")).expect("data").expect("a set");
@@ -90,7 +90,7 @@ fn another_seed_gives_other_bits() {
 #[test]
 fn leaving_out_gradients_that_nobody_reads_changes_no_bit() {
     let spirals = std::fs::read_to_string("projects/spirals.ron").expect("it ships");
-    let cnn = include_str!("fixtures/cnn.ron").to_owned();
+    let cnn = include_str!("../fixtures/cnn.ron").to_owned();
     for text in [spirals, cnn] {
         let d = parse(&text).expect("it reads").document;
         let data = d.data.load(Path::new(".")).expect("data").map(Arc::new);

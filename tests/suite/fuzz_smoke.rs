@@ -1,6 +1,6 @@
 //! The fuzz targets on a few thousand mutated seeds: the same ones every time.
 
-#[path = "../fuzz/entry.rs"]
+#[path = "../../fuzz/entry.rs"]
 mod entry;
 
 use chainrule::project::templates;
@@ -91,7 +91,7 @@ fn mutated_projects_are_read_or_refused() {
 
 #[test]
 fn mutated_tables_are_read_or_refused() {
-    let iris = include_bytes!("../assets/data/iris.csv");
+    let iris = include_bytes!("../../assets/data/iris.csv");
     let seeds: [&[u8]; 6] = [
         &iris[..2000],
         b"a,b,kind\n1,2,cat\n3,4,dog\n5,6,cat\n",

@@ -14,9 +14,10 @@ fn both_projects_train_on_files_beside_them_plain_or_gzipped() {
         let bytes = std::fs::read(f.path().join(format!("train-{kind}-ubyte.gz"))).expect("drawn");
         write(&f, &format!("t10k-{kind}-ubyte"), &bytes);
     }
-    for (text, shape) in
-        [(include_str!("../../docs/mnist/mlp.ron"), "B×784"), (include_str!("../../docs/mnist/lenet.ron"), "B×1×28×28")]
-    {
+    for (text, shape) in [
+        (include_str!("../../../docs/mnist/mlp.ron"), "B×784"),
+        (include_str!("../../../docs/mnist/lenet.ron"), "B×1×28×28"),
+    ] {
         let d = parse(text).expect("it reads").document;
         let data = d.data.load(f.path()).expect("it loads").expect("samples");
         assert_eq!((data.feature_shape.to_string().as_str(), data.train.len(), data.test.len()), (shape, 40, 40));
