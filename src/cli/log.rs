@@ -1,7 +1,7 @@
 //! Losses and metrics of every epoch, as CSV.
 
 use crate::cli::figures::{evaluated, figures};
-use crate::train::Session;
+use crate::train::{Report, Session};
 use anyhow::{Context, Result, ensure};
 use csv::StringRecord;
 use std::path::{Path, PathBuf};
@@ -10,40 +10,30 @@ use std::path::{Path, PathBuf};
 pub struct Log {
     path: PathBuf,
     writer: csv::Writer<std::fs::File>,
-    /// Whether no epoch has ended yet.
+    /// Whether the heading is still to be written.
     new: bool,
-    /// The heading of a log that goes on.
-    heading: Option<StringRecord>,
 }
 
 impl Log {
-    /// The log of a run that stands at `epoch`. Of a log that is there, rows up to this epoch stay; any other file is
-    /// replaced.
-    pub fn create(path: PathBuf, epoch: usize) -> Result<Self> {
-        let kept = if epoch > 0 { rows(&path, epoch) } else { Vec::new() };
+    /// A log of a run. Where this goes on and its log is there, rows up to its epoch stay; any other file is replaced.
+    pub fn create(path: PathBuf, session: &mut Session<f32>) -> Result<Self> {
+        let kept = if session.epoch() > 0 { rows(&path, session.epoch()) } else { Vec::new() };
+        if let Some(there) = kept.first() {
+            let same = *there == heading(&evaluated(session, &|| true).unwrap_or_default());
+            ensure!(same, "{} has other columns than this run; choose another file for --log", path.display());
+        }
         let fail = || format!("{} cannot be written", path.display());
         let mut writer = csv::Writer::from_path(&path).with_context(fail)?;
         kept.iter().try_for_each(|row| writer.write_record(row)).with_context(fail)?;
         writer.flush().with_context(fail)?;
-        Ok(Log { path, writer, new: true, heading: kept.into_iter().next() })
+        Ok(Log { path, writer, new: kept.is_empty() })
     }
 
     /// A row for the epoch that has just ended.
     pub fn epoch(&mut self, session: &mut Session<f32>) -> Result<()> {
         let parts = evaluated(session, &|| true).unwrap_or_default();
         if std::mem::take(&mut self.new) {
-            let mut row = vec!["epoch".to_owned()];
-            for (name, report) in &parts {
-                row.push(format!("{name}_loss"));
-                row.extend(figures(&report.metrics).0.iter().map(|f| format!("{name}_{}", column(f))));
-            }
-            match &self.heading {
-                Some(there) => {
-                    let path = self.path.display();
-                    ensure!(*there == row, "{path} has other columns than this run; choose another file for --log");
-                }
-                None => self.writer.write_record(row)?,
-            }
+            self.writer.write_record(heading(&parts))?;
         }
         let mut row = vec![session.epoch().to_string()];
         for (_, report) in parts {
@@ -57,6 +47,16 @@ impl Log {
     pub fn finish(mut self) -> Result<()> {
         self.writer.flush().with_context(|| format!("{} cannot be written", self.path.display()))
     }
+}
+
+/// The names of the columns.
+fn heading(parts: &[(&'static str, Report)]) -> Vec<String> {
+    let mut row = vec!["epoch".to_owned()];
+    for (name, report) in parts {
+        row.push(format!("{name}_loss"));
+        row.extend(figures(&report.metrics).0.iter().map(|f| format!("{name}_{}", column(f))));
+    }
+    row
 }
 
 /// The heading of a log and its rows up to an epoch; none if there is no log.

@@ -154,7 +154,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut document = loaded.project.document;
     document.train.stop = own;
     let output = args.out.as_ref().map(|path| Output::new(path, document)).transpose()?;
-    let mut log = args.log.as_ref().map(|path| Log::create(path.clone(), began.epoch)).transpose()?;
+    let mut log = args.log.as_ref().map(|path| Log::create(path.clone(), &mut session)).transpose()?;
     let asked = Interrupt::listen();
     let end = train(&mut session, epochs, stop.seconds, log.as_mut(), &asked)?;
     if let Some(log) = log {
