@@ -52,7 +52,7 @@ impl Folder {
             )));
         }
         let each = channels * w * h;
-        let mut bytes = Gathered::within(most);
+        let mut bytes = Gathered::of((files.len() * each) as u64, most);
         let (mut of, mut names, mut broken, mut last) = (Vec::new(), Vec::new(), 0, None);
         for some in files.chunks((TOGETHER / each).max(1)) {
             let pixels: Vec<_> = some.par_iter().map(|(_, path)| self.pixels(path)).collect();

@@ -67,7 +67,7 @@ impl Bytes {
         most: u64,
         broken: impl Fn(std::io::Error) -> DataError,
     ) -> Result<Self, DataError> {
-        let (mut all, mut left, mut some) = (Gathered::within(most), len, Vec::new());
+        let (mut all, mut left, mut some) = (Gathered::of(len, most), len, Vec::new());
         while left > 0 {
             some.clear();
             reader.take(left.min(PIECE)).read_to_end(&mut some).map_err(&broken)?;
@@ -115,9 +115,9 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Nothing yet; up to `most` bytes will be kept in memory.
-    pub fn within(most: u64) -> Self {
-        Gathered { memory: Vec::new(), file: None, len: 0, most }
+    /// Nothing yet of about `expected` bytes; up to `most` will be kept in memory.
+    pub fn of(expected: u64, most: u64) -> Self {
+        Gathered { memory: Vec::new(), file: None, len: 0, most: if expected > most { 0 } else { most } }
     }
 
     /// Adds bytes.

@@ -82,8 +82,8 @@ pub fn value_control(ui: &mut Ui, spec: &ParamSpec, value: &Value, state: &State
             name(&r.response, spec);
             pick.map_or(Edited::No, |p| Edited::Done(Value::Text(p)))
         }
-        (ParamKind::Ints, Value::Ints(xs)) => list(ui, spec, xs, |t| t.parse().ok(), Value::Ints),
-        (ParamKind::Floats, Value::Floats(xs)) => list(ui, spec, xs, |t| t.parse().ok(), Value::Floats),
+        (ParamKind::Ints, Value::Ints(xs)) => list(ui, spec, value, xs, |t| t.parse().ok(), Value::Ints),
+        (ParamKind::Floats, Value::Floats(xs)) => list(ui, spec, value, xs, |t| t.parse().ok(), Value::Floats),
         (ParamKind::Nodes, Value::Nodes(ids)) => nodes(ui, spec, ids, state),
         _ => {
             ui.weak("this value does not fit the parameter");
@@ -110,10 +110,14 @@ fn number(r: &Response, value: Value) -> Edited {
     }
 }
 
+/// Room behind a field for its margin and the button that goes back to the default.
+const BACK: f32 = 48.0;
+
 /// Numbers separated by spaces or commas, taken when the field is left.
 fn list<T: ToString>(
     ui: &mut Ui,
     spec: &ParamSpec,
+    value: &Value,
     now: &[T],
     parse: impl Fn(&str) -> Option<T>,
     wrap: impl Fn(Vec<T>) -> Value,
@@ -121,7 +125,8 @@ fn list<T: ToString>(
     let id = ui.scope_id().with(("list", spec.name));
     let shown = now.iter().map(T::to_string).collect::<Vec<_>>().join(" ");
     let mut text = ui.data(|d| d.get_temp::<String>(id)).unwrap_or_else(|| shown.clone());
-    let r = ui.add(TextEdit::singleline(&mut text).hint_text("all").desired_width(f32::INFINITY));
+    let width = if *value == (spec.default)() { f32::INFINITY } else { ui.available_width() - BACK };
+    let r = ui.add(TextEdit::singleline(&mut text).hint_text("all").desired_width(width));
     name(&r, spec);
     if r.lost_focus() {
         ui.data_mut(|d| d.remove::<String>(id));
