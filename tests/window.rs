@@ -207,6 +207,19 @@ fn the_inspector_shows_and_changes_a_parameter() {
 }
 
 #[test]
+fn a_list_leaves_room_for_the_way_back_to_its_default() {
+    let mut h = window(Some("projects/resnet.ron"));
+    h.get_by_label("node picture").click();
+    settle(&mut h);
+    let field = h.get_by_role_and_label(egui::accesskit::Role::TextInput, "shape").rect();
+    let back = h.get_by_label("↺").rect();
+    assert!(field.right() < back.left() && back.right() < 1670.0, "{field} {back}");
+    h.get_by_label("↺").click();
+    settle(&mut h);
+    assert!(h.query_by_label("↺").is_none(), "the default is there");
+}
+
+#[test]
 fn a_project_is_saved_and_loaded_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("copy.ron");
