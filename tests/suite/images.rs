@@ -1,8 +1,8 @@
 //! Data from the user's files: IDX, folders of pictures, npy; what is read, what is refused, and that it trains.
 
+use crate::net::net;
 use chainrule::data::{Augment, Channels, DataConfig, Dataset, Folder, Idx, Labels, Layout, Npy, Source, inspect_npy};
-use chainrule::graph::{Edit, Graph, Node, NodeId, Wire};
-use chainrule::ops::Value;
+use chainrule::graph::Graph;
 use chainrule::train::{Metrics, Optimizer, Part, Session, TrainConfig};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -501,29 +501,17 @@ fn settings_of_files_survive_the_project_file() {
 
 /// A chain of layers `linear N` and activations into a cross-entropy loss.
 fn network(layers: &[&str]) -> Graph {
-    let mut g = Graph::new();
-    let add = |g: &mut Graph, kind: &str| {
-        let id = g.next_id();
-        g.apply(&Edit::Add(Node::new(id, kind, &g.fresh_name(kind), [0.0, 0.0]))).expect("a node");
-        id
-    };
-    let wire = |g: &mut Graph, from: NodeId, to: NodeId, input| {
-        g.apply(&Edit::Connect(Wire { from, output: 0, to, input })).expect("a wire");
-    };
-    let mut last = add(&mut g, "input");
-    for layer in layers.iter().chain(&["cross_entropy_loss"]) {
-        let (kind, size) = layer.split_once(' ').unwrap_or((layer, ""));
-        let id = add(&mut g, kind);
-        if let Ok(n) = size.parse() {
-            let name = "out_features".to_owned();
-            g.apply(&Edit::SetParam { node: id, name, value: Value::Int(n) }).expect("a size");
-        }
-        wire(&mut g, last, id, 0);
-        last = id;
+    let mut n = net();
+    let mut last = n.add("input", &[], &[]);
+    for layer in layers {
+        last = match layer.strip_prefix("linear ") {
+            Some(size) => n.linear(size.parse().expect("a size"), last),
+            None => n.add(layer, &[], &[last]),
+        };
     }
-    let y = add(&mut g, "target");
-    wire(&mut g, y, last, 1);
-    g
+    let y = n.add("target", &[], &[]);
+    n.add("cross_entropy_loss", &[], &[last, y]);
+    n.0
 }
 
 /// The embedded digits, drawn three times as large on 28×28 pixels.
